@@ -1,0 +1,48 @@
+"""Independent random streams, one for each cause.
+
+A draw belongs to a cause (this vehicle's third migration), never to a moment: adding a vehicle or changing an
+agent leaves every other cause's numbers as they were, so agents are compared on the same luck.
+
+Two forms, one naming rule. `stream` gives a full NumPy generator and costs about 50 microseconds; `Draws` gives a
+handful of numbers for one cause and costs about 2, which matters at a million migrations.
+"""
+
+import math
+from hashlib import blake2b
+
+import numpy as np
+
+_MASK = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15  # odd increment of SplitMix64, Steele, Lea and Flood 2014, section 3
+
+
+def _digest(seed: int, names: tuple[str | int, ...], size: int) -> int:
+    # Each part carries its type and length, so ("ab", "c") and ("a", "bc") or 1 and "1" cannot collide.
+    text = "\x1f".join(f"{type(name).__name__[0]}{len(str(name))}:{name}" for name in (seed, *names))
+    return int.from_bytes(blake2b(text.encode(), digest_size=size).digest(), "little")
+
+
+def stream(seed: int, *names: str | int) -> np.random.Generator:
+    """Return the NumPy generator of the component `names`, independent of every other name."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(_digest(seed, names, 32))))
+
+
+class Draws:
+    """A few numbers for one cause: SplitMix64 started from a hash of the cause's name."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, seed: int, *names: str | int) -> None:
+        self._state = _digest(seed, names, 8)
+
+    def uniform(self) -> float:
+        """Return the next number, uniform on (0, 1), both ends excluded."""
+        self._state = z = (self._state + _GOLDEN) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        z ^= z >> 31
+        return ((z >> 12) + 0.5) * 2.0**-52
+
+    def exponential(self, mean: float) -> float:
+        """Return the next exponential number with the given mean."""
+        return -mean * math.log(self.uniform())
