@@ -1,0 +1,1 @@
+"""How fast bits travel over a radio link: path loss, noise, fading, rate."""
