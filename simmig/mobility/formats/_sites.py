@@ -1,0 +1,120 @@
+"""The rows of an RSU layout, from delimited text or GeoJSON, each with its place in the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simmig.errors import TraceError
+from simmig.mobility.formats._columns import find_columns, require_columns
+from simmig.mobility.formats._content import open_content, read_head
+from simmig.mobility.formats._table import open_table
+from simmig.mobility.frame import Coordinates
+
+OVERRIDES = ("compute_hz", "arrival_per_s", "service_per_s", "bandwidth_hz", "cost", "price_max", "tx_power_dbm")
+USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "rsu_id", "site_id", "location_id", "unit_id"),
+    "x": ("x_m", "x", "easting"),
+    "y": ("y_m", "y", "northing"),
+    "lon": ("lon", "longitude", "lng", "long"),
+    "lat": ("lat", "latitude"),
+    "z_m": ("z_m", "z", "height_m"),
+    **{name: (name,) for name in ("radius_m", "shape", "z_min_m", "z_max_m", *OVERRIDES)},
+}
+_MAX_JSON_BYTES = 200_000_000
+_WGS84_NAMES = ("CRS84", "4326")  # how the crs member of old GeoJSON spells what is the only choice today
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """What a row says: cells by role, as texts or numbers, and the corners of its zone if that is a polygon."""
+
+    place: str
+    cells: Mapping[str, Any]
+    rings: list[list[Point]] | None = None
+
+
+def read_rows(path: Path, columns: Mapping[str, str]) -> tuple[Coordinates, list[SiteRow], list[str]]:
+    """Return the kind of coordinates, the rows, and a line for each row that cannot be read."""
+    head = read_head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:1] == b"{" or path.suffix.lower() in (".geojson", ".json"):
+        return "lonlat", *_geojson_rows(path, columns)
+    return _csv_rows(path, columns)
+
+
+def _csv_rows(path: Path, columns: Mapping[str, str]) -> tuple[Coordinates, list[SiteRow], list[str]]:
+    table = open_table(path)
+    roles = find_columns(f"{path}:1", table.names, USUAL_NAMES, columns)
+    for needed in ("id", "lon,lat|x,y"):
+        require_columns(f"{path}:1", table.names, roles, USUAL_NAMES, needed)
+    rows, mistakes = [], []
+    for line, record in table.numbered():
+        if len(record) == len(table.names):
+            rows.append(SiteRow(f"{path}:{line}", {role: record[index].strip() for role, index in roles.items()}))
+        else:
+            mistakes.append(f"{path}:{line}: {len(record)} fields, expected {len(table.names)} as in the header")
+    return "lonlat" if {"lon", "lat"} <= roles.keys() else "metres", rows, mistakes
+
+
+def _geojson_rows(path: Path, columns: Mapping[str, str]) -> tuple[list[SiteRow], list[str]]:
+    rows, mistakes = [], []
+    for number, feature in enumerate(_features(path), 1):
+        place = f"{path}, feature {number}"
+        try:
+            rows.append(_feature_row(place, feature, columns))
+        except (IndexError, KeyError, TypeError, ValueError):
+            mistakes.append(f"{place}: expected a Point, Polygon or MultiPolygon of longitudes and latitudes")
+    return rows, mistakes
+
+
+def _feature_row(place: str, feature: dict[str, Any], columns: Mapping[str, str]) -> SiteRow:
+    properties = feature["properties"] or {}
+    usual = {role: names for role, names in USUAL_NAMES.items() if role not in ("x", "y")}
+    roles = find_columns(place, list(properties), usual, columns)
+    cells = {role: list(properties.values())[index] for role, index in roles.items()}
+    cells.setdefault("id", feature.get("id", ""))
+    kind, coordinates = feature["geometry"]["type"], feature["geometry"]["coordinates"]
+    if kind == "Point":
+        lon, lat = _point(coordinates)
+        return SiteRow(place, cells | {"lon": lon, "lat": lat})
+    polygons = {"Polygon": [coordinates], "MultiPolygon": coordinates}[kind]
+    rings = [[_point(corner) for corner in ring] for polygon in polygons for ring in polygon]
+    lon, lat = _middle(rings[0])
+    return SiteRow(place, {"lon": lon, "lat": lat} | cells, rings)
+
+
+def _point(coordinates: list[Any]) -> Point:
+    lon, lat = coordinates[:2]
+    return float(lon), float(lat)
+
+
+def _middle(ring: list[Point]) -> Point:
+    """Return the middle of a ring's bounding box, where the RSU stands unless its properties say otherwise."""
+    lons, lats = zip(*ring, strict=True)
+    return (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
+
+
+def _features(path: Path) -> Iterator[dict[str, Any]]:
+    with open_content(path) as stream:
+        data = stream.read(_MAX_JSON_BYTES + 1)
+    if len(data) > _MAX_JSON_BYTES:
+        raise TraceError(f"{path}: larger than {_MAX_JSON_BYTES} bytes, which no RSU layout is")
+    try:
+        content = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        start = ascii(data[:30].decode("utf-8", errors="replace"))
+        raise TraceError(f"{path}: not JSON ({str(error)[:80]}); it starts with {start}") from None
+    if not isinstance(content, dict) or not isinstance(content.get("features"), list):
+        raise TraceError(f'{path}: not GeoJSON: expected an object with "type": "FeatureCollection" and "features"')
+    crs = json.dumps(content.get("crs"))
+    if content.get("crs") is not None and not any(name in crs for name in _WGS84_NAMES):
+        raise TraceError(f"{path}: has the coordinates {crs[:120]}; GeoJSON must be in WGS84 degrees: convert it")
+    return iter(content["features"])
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
