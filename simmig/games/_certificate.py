@@ -1,0 +1,121 @@
+"""The certificate of the social game: what any single player could still gain, searched without the solver's code.
+
+A follower's problem is concave, so its best reply is found exactly. A leader's is not: it tries prices over its whole
+range and at shrinking distances around its own price, the followers answering each time, and the best is refined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simmig.contracts import Certificate, FloatArray, IntArray
+from simmig.games._certificate_replies import Scenes, best_replies, replies
+from simmig.games._certificate_scenes import given_social, leader_scenes, whole_scene
+
+if TYPE_CHECKING:
+    from simmig.games.social import SocialGame
+
+_GRID = 12  # prices tried evenly between cost and cap
+_GRID_LOW = 4  # up to the least alpha of the followers, and up to their mean alpha
+_FINEST = 2  # times as many of all these in a small game, of fewer entries than
+_WORK = 1_000
+_NEAR = (-0.05, -0.005, -0.0005, 0.0, 0.0005, 0.005, 0.05)  # and around the own price, in parts of that range
+_ZOOMS = 3
+_FINE = 5e-4  # part of the range: a maximum this well known is right to about 1e-7
+_ZOOM_NODES = 5  # inside the bracket of the best: each zoom keeps a third of it
+_ON_TIME = 1.0 + 1e-9  # rounding by which a deadline may be missed
+_SMALL = 1e-12  # smallest size of utility that a gain is compared with
+
+
+def certify(game: SocialGame, price: FloatArray, demand: FloatArray) -> Certificate:
+    """Return every player's largest gain at prices [J] and demands [I, J] that need not come from a solver."""
+    whole = whole_scene(game)
+    bought = demand[whole.follower, whole.leader]
+    follower_gap = _follower_gaps(game, whole, price, bought)
+    if game.leader_model == "myopic":
+        whole = given_social(whole, bought)
+    leader_gap = np.zeros(len(price))
+    for leaders, scenes in leader_scenes(game, whole):
+        leader_gap[leaders] = _Trials(game, scenes, leaders, price).largest_gain()
+    return Certificate(
+        follower_gap,
+        leader_gap,
+        follower_gap / np.maximum(np.abs(game.follower_utility(price, demand)), _SMALL),
+        leader_gap / np.maximum(np.abs(game.leader_utility(price, demand)), _SMALL),
+    )
+
+
+def _follower_gaps(game: SocialGame, whole: Scenes, price: FloatArray, bought: FloatArray) -> FloatArray:
+    """Return the gain of each follower's best reply to the others' demand; inf if its own is against its deadline."""
+    count = len(game.alpha)
+    theta = game.pairing(price)[whole.follower, whole.leader]
+    value = whole.alpha + whole.social(bought) - price[whole.leader]
+    best = best_replies(whole, value[None], theta[None], bought[None])[0]
+    gain = theta * (best - bought) * (value - whole.beta * (best + bought))
+    time_s = theta * (whole.work / np.maximum(bought, 1e-100) + whole.delay_s)
+    is_late = np.bincount(whole.follower, time_s, count) > game.deadline_s * _ON_TIME
+    return np.where(is_late, np.inf, np.maximum(np.bincount(whole.follower, gain, count), 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """The leaders `leaders[S]`, each alone in its scene, trying prices while the others' of `price[J]` stand."""
+
+    game: SocialGame
+    scenes: Scenes
+    leaders: IntArray
+    price: FloatArray
+
+    def largest_gain(self) -> FloatArray:
+        """Return the utility of each leader's best price less that of its own, shape [S]."""
+        low, high = self.game.cost[self.leaders], self.game.price_max[self.leaders]
+        own, column = self.price[self.leaders], np.arange(len(self.leaders))
+        near = own + (high - low) * np.array(_NEAR)[:, None]
+        tried = np.concatenate([self._grid(low, high), np.minimum(np.maximum(near, low), high)])
+        tried = np.sort(tried, axis=0)
+        utility = self._utilities(tried)
+        now = np.where(tried == own, utility, -np.inf).max(axis=0)
+        inside = (np.arange(1, _ZOOM_NODES + 1) / (_ZOOM_NODES + 1))[:, None]
+        top = utility.max(axis=0)
+        for _ in range(_ZOOMS):
+            best = utility.argmax(axis=0)
+            left = tried[np.maximum(best - 1, 0), column]
+            right = tried[np.minimum(best + 1, len(tried) - 1), column]
+            if bool(np.all(right - left <= _FINE * (high - low))):
+                break
+            fresh = left + (right - left) * inside
+            tried = np.concatenate([left[None], fresh, right[None]])
+            utility = np.pad(self._utilities(fresh), ((1, 1), (0, 0)), constant_values=-np.inf)
+            top = np.maximum(top, utility.max(axis=0))
+        gain: FloatArray = np.maximum(top - now, 0.0)
+        return gain
+
+    def _grid(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        """Return prices over the whole range, denser where followers still buy without being late: shape [G, S]."""
+        eligible = self.game.eligible[:, self.leaders]
+        alpha = self.game.alpha[:, None]
+        least = np.where(eligible, alpha, np.inf).min(axis=0)
+        mean = np.where(eligible, alpha, 0.0).sum(axis=0) / eligible.sum(axis=0)
+        finer = min(max(_WORK // len(self.scenes.scene), 1), _FINEST)
+        tops = (high, finer * _GRID), (least, finer * _GRID_LOW), (mean, finer * _GRID_LOW)
+        spans = [(np.minimum(np.maximum(top, low), high) - low, count) for top, count in tops]
+        return np.concatenate([low + span * (np.arange(1, n + 1) / n)[:, None] for span, n in spans])
+
+    def _utilities(self, tried: FloatArray) -> FloatArray:
+        """Return the leaders' utilities at prices `tried[G, S]`, the followers answering, shape [G, S]."""
+        scenes, scene, eligible = self.scenes, self.scenes.scene, self.game.eligible
+        mover = self.leaders[scene]
+        own = scenes.leader == mover
+        pull = np.where(eligible, 1.0 / self.price, 0.0)
+        others = pull.sum(axis=1)[scenes.follower] - pull[scenes.follower, mover]
+        posted = np.where(own, tried[:, scene], self.price[scenes.leader])
+        moving = np.where(eligible[scenes.follower, mover], 1.0 / tried[:, scene], 0.0)
+        theta = 1.0 / (posted * (others + moving))
+        demand = replies(scenes, posted, theta, np.zeros_like(posted))
+        flow = (theta * demand)[:, own]
+        # Entries are sorted by scene, and every scene has at least one of its own leader's.
+        sold = np.add.reduceat(flow, np.searchsorted(scene[own], np.arange(len(self.leaders))), axis=1)
+        return np.asarray(sold * (tried - self.game.cost[self.leaders]))

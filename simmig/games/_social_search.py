@@ -1,0 +1,204 @@
+"""Leaders of the social game who might do better far from where they are: trials of other prices.
+
+Each trial copies only the pairs that the leader's price can move, so thousands of trials are one vectorised call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.games._social_coupling import sums
+from simmig.games._social_followers import Reply, copied_reply, respond
+from simmig.games._social_leaders import Leaders, climb
+from simmig.games._social_pairs import Copies, Market, copy_components, ranges
+
+_NODES = (4, 12)  # prices tried evenly on either side of the price at which the first follower stops buying,
+_WORK = 3_000  # as many as make about this number of pairs
+_NEAR = (-0.05, -0.01, 0.0, 0.01, 0.05)  # and next to the present price, in parts of that range
+_INSIDE = 8  # prices tried in each zoom, inside a bracket
+_ZOOMS = 2
+_GAIN = 1e-9  # relative gain worth a jump
+_JUMPS = 40
+
+
+def equilibrium(leaders: Leaders) -> tuple[FloatArray, bool, int]:
+    """Return prices at which no seller has a better one, whether they were found, and the evaluations.
+
+    Not found means that the leaders chase one another from basin to basin: no pure equilibrium was met.
+    """
+    sellers = leaders.sellers()
+    price = np.where(sellers, 0.5 * (leaders.cost + leaders.price_max), leaders.price_max)
+    rugged = np.flatnonzero(sellers & leaders.rugged())
+    seen: list[FloatArray] = []
+    total, one_at_a_time = 0, False
+    for _ in range(_JUMPS):
+        price, settled, count = climb(leaders, price, sellers)
+        total += count
+        if not settled or len(rugged) == 0:
+            return price, settled, total
+        target = _better_prices(leaders, price, rugged)
+        moves = target != price
+        if not bool(moves.any()):
+            return price, True, total
+        if any(bool(np.all(np.abs(price - old) <= 1e-8 * old)) for old in seen):
+            if one_at_a_time:
+                return price, False, total
+            one_at_a_time, seen = True, []
+        seen.append(price)
+        if one_at_a_time:
+            moves &= np.cumsum(moves) == 1
+        price = np.where(moves, target, price)
+    return price, False, total
+
+
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where the market stands at `price[J]`, and which components each leader's price can move.
+
+    Leader j moves the components `component[first[j]:first[j+1]]` of `seen`, the market as the leaders believe it.
+    """
+
+    leaders: Leaders
+    price: FloatArray
+    utility: FloatArray  # [J]
+    seen: Market
+    reply: Reply
+    component: IntArray
+    first: IntArray
+
+    def trials(self, leader: IntArray) -> _Trials:
+        """Return trials of `leader[T]`, which may name a leader several times."""
+        pairs = self.seen.pairs
+        size = np.diff(self.first)[leader]
+        chosen = ranges(self.first[leader], size)
+        copies = copy_components(self.seen, self.component[chosen], np.repeat(leader, size))
+        trial = np.repeat(np.arange(len(leader)), size)[copies.unit]
+        return _Trials(
+            stand=self,
+            copies=copies,
+            leader=leader,
+            trial=trial,
+            near=copied_reply(self.reply, copies.origin, copies.pairs.owner),
+            pull_sum=pairs.pull_sum(self.price)[pairs.owner[copies.origin]],
+            is_moved=self.seen.eligible[copies.pairs.follower, leader[trial]],
+        )
+
+    def work(self, leader: IntArray) -> int:
+        """Return the number of pairs that one trial of each of these leaders copies."""
+        size = np.bincount(self.seen.component)[self.component]
+        total = np.concatenate([[0], np.cumsum(size)])[self.first]
+        return int((total[leader + 1] - total[leader]).sum())
+
+
+def _stand(leaders: Leaders, price: FloatArray) -> _Stand:
+    pairs = leaders.market.pairs
+    theta, posted = pairs.theta(price), price[pairs.leader]
+    reply = respond(pairs, posted, theta)
+    seen = leaders.seen(reply)
+    count = len(seen.component)
+    unit = np.unique(pairs.leader * count + seen.component)
+    sold = sums(pairs.leader, theta * reply.demand, len(price))
+    return _Stand(
+        leaders=leaders,
+        price=price,
+        utility=sold * (price - leaders.cost),
+        seen=seen,
+        reply=reply,
+        component=unit % count,
+        first=np.searchsorted(unit // count, np.arange(len(price) + 1)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trials:
+    """T trials, each of one leader; `trial[m]` tells which of them a copied pair belongs to."""
+
+    stand: _Stand
+    copies: Copies
+    leader: IntArray  # [T]
+    trial: IntArray  # [m]
+    near: Reply
+    pull_sum: FloatArray  # [m] sum of 1/p over the follower's leaders, at the prices that stand
+    is_moved: BoolArray  # [m] the pair's follower may buy from the leader that tries
+
+    def utility(self, price: FloatArray) -> FloatArray:
+        """Return the utility of each trial's leader if it alone posted `price[T]`."""
+        pairs, own, stood = self.copies.pairs, self.copies.own, self.stand.price
+        tried = price[self.trial]
+        posted = np.where(own, tried, stood[pairs.leader])
+        change = 1.0 / tried - 1.0 / stood[self.leader][self.trial]
+        theta = 1.0 / (posted * (self.pull_sum + np.where(self.is_moved, change, 0.0)))
+        demand = respond(pairs, posted, theta, self.near).demand
+        sold = sums(self.trial[own], (theta * demand)[own], len(self.leader))
+        return sold * (price - self.stand.leaders.cost[self.leader])
+
+
+def _better_prices(leaders: Leaders, price: FloatArray, rugged: IntArray) -> FloatArray:
+    """Return the prices with every rugged leader at the best it finds, unchanged where it gains nothing."""
+    stand = _stand(leaders, price)
+    nodes = _nodes(stand, rugged)
+    value = stand.trials(np.tile(rugged, len(nodes))).utility(nodes.ravel()).reshape(nodes.shape)
+    best = _other_basin(nodes, value, price[rugged])
+    enough = stand.utility[rugged] * (1.0 + _GAIN)
+    target = price.copy()
+    gains = (best >= 0) & (value[best, np.arange(len(rugged))] > enough)
+    target[rugged[gains]] = nodes[best[gains], np.flatnonzero(gains)]
+    crest, _ = _crest(nodes, value, best)
+    close = np.flatnonzero((best >= 0) & ~gains & (1.01 * crest > enough))
+    if len(close):
+        trials = stand.trials(np.tile(rugged[close], _INSIDE))
+        utility, found = _zoom(trials, nodes[:, close], value[:, close], best[close])
+        target[rugged[close]] = np.where(utility > enough[close], found, price[rugged[close]])
+    return target
+
+
+def _nodes(stand: _Stand, rugged: IntArray) -> FloatArray:
+    """Return the prices to try, rising: shape [G, R]; half of them below the price at which somebody stops buying."""
+    low, high = stand.leaders.cost[rugged], stand.leaders.price_max[rugged]
+    pairs = stand.seen.pairs
+    end = stand.leaders.price_max.copy()
+    np.minimum.at(end, pairs.leader, pairs.intercept / pairs.slope)
+    middle = np.minimum(np.maximum(end[rugged], low), 0.5 * (low + high))
+    count = min(max(_WORK // stand.work(rugged), _NODES[0]), _NODES[1])
+    part = (np.arange(1, count + 1) / count)[:, None]
+    near = stand.price[rugged] + (high - low) * np.array(_NEAR)[:, None]
+    tried = [low + (middle - low) * part, middle + (high - middle) * part]
+    return np.sort(np.concatenate([*tried, np.minimum(np.maximum(near, low), high)]), axis=0)
+
+
+def _other_basin(nodes: FloatArray, value: FloatArray, price: FloatArray) -> IntArray:
+    """Return the best local maximum among the nodes other than the present price; -1 for none."""
+    padded = np.pad(value, ((1, 1), (0, 0)), constant_values=-np.inf)
+    is_top = (value >= padded[:-2]) & (value >= padded[2:]) & (value > 0.0) & (nodes != price)
+    best: IntArray = np.where(is_top, value, -np.inf).argmax(axis=0)
+    return np.where(is_top.any(axis=0), best, -1)
+
+
+def _crest(nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the top of the parabola through each best node and its neighbours: how high, and at which price."""
+    column = np.arange(len(best))
+    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, len(nodes) - 1)
+    x, y, z = nodes[left, column], nodes[best, column], nodes[right, column]
+    middle = value[best, column]
+    inner = (x < y) & (y < z)
+    rise = (middle - value[left, column]) / np.where(inner, y - x, 1.0)
+    fall = (middle - value[right, column]) / np.where(inner, z - y, 1.0)
+    inner &= rise + fall > 0.0
+    tilt = np.where(inner, (rise * (z - y) - fall * (y - x)) / np.where(inner, z - x, 1.0), 0.0)
+    reach = 0.5 * tilt * (z - x) / np.where(inner, rise + fall, 1.0)
+    return middle + 0.5 * tilt * reach, y + reach
+
+
+def _zoom(trials: _Trials, nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the highest utility around the best nodes, and its price; `trials` has _INSIDE for each leader."""
+    column = np.arange(len(best))
+    inside = (np.arange(1, _INSIDE + 1) / (_INSIDE + 1))[:, None]
+    for _ in range(_ZOOMS):
+        left, right = nodes[np.maximum(best - 1, 0), column], nodes[np.minimum(best + 1, len(nodes) - 1), column]
+        nodes = left + (right - left) * inside
+        value = trials.utility(nodes.ravel()).reshape(nodes.shape)
+        best = value.argmax(axis=0)
+    return _crest(nodes, value, best)
