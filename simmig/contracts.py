@@ -173,7 +173,9 @@ class Agent(Plugin):
 
     def demand(self, view: FollowerView) -> FloatArray:
         """Return the demands, shape [I', J], in units of `bandwidth_unit_hz`, not negative, 0 where not eligible."""
-        raise PluginError(f"{type(self).__module__} does not play followers: its class Agent has no method demand(view)")
+        raise PluginError(
+            f"{type(self).__module__} does not play followers: its class Agent has no method demand(view)"
+        )
 
 
 # --- channels -------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ Two forms, one naming rule. `stream` gives a full NumPy generator and costs abou
 handful of numbers for one cause and costs about 2, which matters at a million migrations.
 """
 
+from __future__ import annotations
+
 import math
 from hashlib import blake2b
 
@@ -14,6 +16,13 @@ import numpy as np
 
 _MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15  # odd increment of SplitMix64, Steele, Lea and Flood 2014, section 3
+
+
+def _mixed(z: int) -> int:
+    """Return the output function of SplitMix64: every bit of the result depends on every bit of `z`."""
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)
 
 
 def _digest(seed: int, names: tuple[str | int, ...], size: int) -> int:
@@ -35,13 +44,16 @@ class Draws:
     def __init__(self, seed: int, *names: str | int) -> None:
         self._state = _digest(seed, names, 8)
 
+    def numbered(self, number: int) -> Draws:
+        """Return the draws of this cause's event `number`: as `Draws` of a longer name, at a fifth of the cost."""
+        child = Draws.__new__(Draws)
+        child._state = _mixed(self._state ^ _mixed(number + _GOLDEN))
+        return child
+
     def uniform(self) -> float:
         """Return the next number, uniform on (0, 1), both ends excluded."""
-        self._state = z = (self._state + _GOLDEN) & _MASK
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        z ^= z >> 31
-        return ((z >> 12) + 0.5) * 2.0**-52
+        self._state = state = (self._state + _GOLDEN) & _MASK
+        return ((_mixed(state) >> 12) + 0.5) * 2.0**-52
 
     def exponential(self, mean: float) -> float:
         """Return the next exponential number with the given mean."""

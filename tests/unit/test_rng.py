@@ -36,13 +36,13 @@ def test_an_exponential_draw_has_its_mean():
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
 def test_draws_are_the_same_in_another_process(hash_seed):
-    code = (
-        "from simmig.rng import Draws, stream;"
-        "print(Draws(7, 'pairing', 'v1', 3).uniform(), stream(7, 'x').random())"
-    )
+    code = "from simmig.rng import Draws, stream;print(Draws(7, 'pairing', 'v1', 3).uniform(), stream(7, 'x').random())"
     answer = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)},
-        capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert answer.stdout.split() == [
         repr(Draws(7, "pairing", "v1", 3).uniform()),

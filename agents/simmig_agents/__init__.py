@@ -1,0 +1,1 @@
+"""Agents that ship with simmig, one file each; nothing in simmig imports this package."""

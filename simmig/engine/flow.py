@@ -1,0 +1,149 @@
+"""The life of a migration after its decision: copy, queue, re-instantiate, reconnect, or fail on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from simmig.engine.clock import Rank, Stream
+from simmig.engine.migration import Migration
+from simmig.engine.queues import Queues
+from simmig.engine.state import State
+from simmig.engine.transfers import Transfers
+from simmig.records import NEVER, Outcome
+from simmig.units import NS_PER_S
+
+# (migration, its token when the entry was made, how it fails then; None: the stage is done)
+Due = tuple[Migration, int, Outcome | None]
+
+
+class Flow:
+    """Moves migrations through copying and starting; `on_failure(migration, outcome)` is told of those that fail."""
+
+    def __init__(self, state: State, transfers: Transfers, queues: Queues) -> None:
+        self._state = state
+        self._transfers = transfers
+        self._queues = queues
+        self._stream = Stream(state.clock, Rank.MIGRATION, self._on_due)
+        self.on_failure: Callable[[Migration, Outcome], None] = lambda migration, outcome: None
+
+    def begin(self, migration: Migration) -> None:
+        """Start copying the twin, or fail at once if an end of the link is down."""
+        state = self._state
+        migration.service_ns = state.world.service_ns(migration.vehicle, migration.target)
+        migration.rate_bit_s = self._transfers.rate_bit_s(migration)
+        if migration.formula_delay_s == 0.0:
+            migration.formula_delay_s = self._formula_delay_s(migration)
+        if state.failures[migration.source]:
+            self.abort(migration, Outcome.LINK_LOST)
+        elif state.failures[migration.target]:
+            self.abort(migration, Outcome.TARGET_FAILED)
+        elif not state.waits_for_rsu(migration):
+            self._copy(migration)
+
+    def _formula_delay_s(self, migration: Migration) -> float:
+        """Return the papers' expected T_ij: size over rate, mean wait, re-instantiation."""
+        rate_bit_s = migration.rate_bit_s
+        copy_s = migration.data_bit / rate_bit_s if rate_bit_s > 0.0 else math.inf
+        return copy_s + self._queues.mean_wait_s[migration.target] + migration.service_ns / NS_PER_S
+
+    def _copy(self, migration: Migration) -> None:
+        now = self._state.clock._now
+        if migration.transfer_start_ns == NEVER:
+            migration.transfer_start_ns = now
+        migration.copy_from_ns = now
+        due_ns, failure = self._transfers.plan(migration, now)
+        if failure is None and self._queues.is_foreseeable:
+            # The rest is known too: one event for the completion instead of one at each stage.
+            self._start(migration, due_ns)
+        else:
+            self._schedule(migration, due_ns, failure)
+
+    def _schedule(self, migration: Migration, due_ns: int, failure: Outcome | None) -> None:
+        migration.token += 1
+        self._stream.add(due_ns, migration.number, (migration, migration.token, failure))
+
+    def _on_due(self, _number: int, due: Due) -> None:
+        migration, token, failure = due
+        if token != migration.token:
+            return
+        if failure is not None:
+            self.abort(migration, failure)
+        elif migration.transfer_end_ns == NEVER:
+            self._start(migration, self._state.clock._now)
+        else:
+            self._complete(migration)
+
+    def _start(self, migration: Migration, arrival_ns: int) -> None:
+        """Plan what follows the arrival of the last bit: the queue, the re-instantiation, the completion."""
+        migration.transfer_end_ns = migration.queued_ns = arrival_ns
+        service_ns = migration.service_ns
+        migration.service_start_ns = arrival_ns + self._queues.wait_ns(migration, arrival_ns, service_ns)
+        migration.completed_ns = migration.service_start_ns + service_ns
+        self._schedule_completion(migration)
+
+    def _schedule_completion(self, migration: Migration) -> None:
+        leaves_ns = self._state.world.present_until_ns(migration.vehicle, self._state.clock._now)
+        if migration.completed_ns > leaves_ns:
+            self._schedule(migration, leaves_ns, Outcome.OUT_OF_COVERAGE)
+        else:
+            self._schedule(migration, migration.completed_ns, None)
+
+    def _complete(self, migration: Migration) -> None:
+        state, vehicle = self._state, migration.vehicle
+        self._stop_copying(migration)
+        state.host[vehicle] = migration.target
+        state.in_flight[vehicle] = None
+        delay_s = (migration.completed_ns - migration.requested_ns) / NS_PER_S
+        is_late = delay_s > state.world.vehicles.deadline_s[vehicle]
+        migration.record(state.log, Outcome.LATE if is_late else Outcome.COMPLETED, migration.completed_ns)
+
+    def abort(self, migration: Migration, outcome: Outcome) -> None:
+        """End a request without completing it and record what had been sent."""
+        state = self._state
+        self._stop_copying(migration)
+        migration.token += 1
+        state.in_flight[migration.vehicle] = None
+        migration.record(state.log, outcome, state.clock._now)
+        self.on_failure(migration, outcome)
+
+    def _stop_copying(self, migration: Migration) -> None:
+        """Settle the bits of the copy under way, up to now or to its planned end."""
+        if migration.copy_from_ns == NEVER:
+            return
+        if migration.is_copied(self._state.clock._now):
+            # Exact: the copy ends where the integral of the rate reaches the size.
+            piece_bit = migration.data_bit - migration.copied_bit
+        else:
+            piece_bit = self._transfers.sent_bit(migration, self._state.clock._now)
+            migration.forget_arrival()
+        migration.copied_bit += piece_bit
+        migration.sent_bit += piece_bit
+        migration.copy_from_ns = NEVER
+
+    def pause(self, migration: Migration) -> None:
+        """Freeze a migration because an RSU it touches has stopped working."""
+        self._stop_copying(migration)
+        migration.paused_ns = self._state.clock._now
+        migration.token += 1
+
+    def resume(self, migration: Migration) -> None:
+        """Go on where `pause` stopped; the twin keeps the bits it has and its place in the queue."""
+        if migration.transfer_end_ns == NEVER:
+            self._copy(migration)
+            return
+        frozen_ns = self._state.clock._now - migration.paused_ns
+        if migration.service_start_ns > migration.paused_ns:
+            migration.service_start_ns += frozen_ns
+        migration.completed_ns += frozen_ns
+        self._schedule_completion(migration)
+
+    def redirect(self, migration: Migration, target: int) -> None:
+        """Send the whole twin again, to another RSU; what was copied to the old target is lost but counted."""
+        self._stop_copying(migration)
+        migration.target = target
+        migration.copied_bit = 0.0
+        # The copy counts from its first start: that is when the source stopped serving.
+        migration.forget_arrival()
+        migration.token += 1
+        self.begin(migration)

@@ -1,0 +1,166 @@
+"""Pricing rounds: requests gather, a round closes, prices and demands are decided, targets are paired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simmig.contracts import FloatArray, GameInputs, IntArray, PricingGame
+from simmig.engine.clock import Rank, Stream
+from simmig.engine.flow import Flow
+from simmig.engine.migration import Migration
+from simmig.engine.requests import Requests
+from simmig.engine.state import State
+from simmig.records import NOBODY, Outcome
+from simmig.rng import Draws
+from simmig.world import MarketRules
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A closed round whose decisions are due: I requests, J RSUs that at least one of them may use.
+
+    `rsu[J]` are indices into the run's RSUs; `last_*[all RSUs]` what was published after earlier rounds, NaN before.
+    """
+
+    index: int
+    time_ns: int
+    migrations: tuple[Migration, ...]
+    rsu: IntArray
+    inputs: GameInputs
+    game: PricingGame
+    last_price: FloatArray
+    last_demand: FloatArray
+    last_utility: FloatArray
+
+
+class Market:
+    """Collects requests into rounds and carries out what the players decide."""
+
+    def __init__(self, state: State, requests: Requests, flow: Flow, rules: MarketRules) -> None:
+        self._state = state
+        self._requests = requests
+        self._flow = flow
+        self._rules = rules
+        self._pending: list[Migration] = []
+        self._closing = Stream(state.clock, Rank.ROUND, self._on_close)
+        self._rounds = 0
+        unknown = np.full(state.world.rsus.sites.count, np.nan)
+        self._last_price, self._last_demand, self._last_utility = unknown, unknown.copy(), unknown.copy()
+        self.is_due = False
+        requests.accept = self._accept
+
+    def _accept(self, migration: Migration) -> None:
+        if not self._pending:
+            now, width = self._state.clock._now, self._rules.round_ns
+            self._closing.add(-(-now // width) * width, 0, None)
+        self._pending.append(migration)
+
+    def _on_close(self, _number: int, _item: None) -> None:
+        self.is_due = True
+
+    def open_round(self) -> Round | None:
+        """Return the round that closes now, or None if none of its requests can be served by any RSU."""
+        self.is_due = False
+        state, world = self._state, self._state.world
+        waiting = [m for m in self._pending if state.in_flight[m.vehicle] is m]
+        self._pending = []
+        for migration in waiting:
+            if state.failures[migration.source]:
+                self._flow.abort(migration, Outcome.LINK_LOST)
+        waiting = [m for m in waiting if not state.failures[m.source]]
+        if not waiting:
+            return None
+        now = state.clock._now
+        vehicle = np.array([m.vehicle for m in waiting], dtype=np.int64)
+        xyz_m = world.positions.at(vehicle, np.full(len(vehicle), now))
+        eligible = world.covers(xyz_m)
+        eligible[np.arange(len(waiting)), [m.source for m in waiting]] = False
+        covered = np.asarray(eligible.any(axis=1))
+        eligible[:, np.array(state.failures) > 0] = False
+        served = np.asarray(eligible.any(axis=1))
+        for i in np.flatnonzero(~served):
+            waiting[i].is_blocked = bool(covered[i])
+            self._flow.abort(waiting[i], Outcome.OUT_OF_COVERAGE)
+        if not served.any():
+            return None
+        players = tuple(m for m, is_served in zip(waiting, served, strict=True) if is_served)
+        rsu = np.flatnonzero(eligible[served].any(axis=0))
+        source = np.array([m.source for m in players])
+        inputs = self._rules.inputs(vehicle[served], source, rsu, xyz_m[served], eligible[np.ix_(served, rsu)])
+        self._rounds += 1
+        return Round(
+            self._rounds - 1,
+            now,
+            players,
+            rsu,
+            inputs,
+            self._rules.game.build(inputs),
+            self._last_price,
+            self._last_demand,
+            self._last_utility,
+        )
+
+    def close_round(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
+        """Record the round with its certificate and send every twin on its way."""
+        self._record(closed, price, demand)
+        theta = closed.game.pairing(price)
+        for i, migration in enumerate(closed.migrations):
+            migration.round = closed.index
+            choice = self._choose(migration, theta[i], demand[i])
+            if choice == NOBODY:
+                self._flow.abort(migration, Outcome.REFUSED)
+                continue
+            migration.bandwidth_hz = float(demand[i, choice]) * closed.game.bandwidth_unit_hz
+            migration.price = float(price[choice])
+            migration.payment = migration.price * float(demand[i, choice])
+            migration.pairing_theta = float(theta[i, choice])
+            self._requests.decide(migration, int(closed.rsu[choice]))
+
+    def _choose(self, migration: Migration, theta: FloatArray, demand: FloatArray) -> int:
+        """Return the column of the RSU that serves the request: drawn with theta among those it buys from."""
+        weight = [float(t) if b > 0.0 else 0.0 for t, b in zip(theta, demand, strict=True)]
+        total = sum(weight)
+        if total <= 0.0:
+            return NOBODY
+        if self._rules.pairing == "best":
+            return weight.index(max(weight))
+        name = self._state.log.vehicle_id[migration.vehicle]
+        left = Draws(self._state.world.seed, "pairing", name, migration.attempt).uniform() * total
+        for column, part in enumerate(weight):
+            left -= part
+            if left <= 0.0 < part:
+                return column
+        return max(column for column, part in enumerate(weight) if part > 0.0)
+
+    def _record(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
+        game = closed.game
+        certificate = game.certify(price, demand)
+        leader_utility = game.leader_utility(price, demand)
+        follower_utility = float(game.follower_utility(price, demand).sum())
+        sold = demand.sum(axis=0)
+        for column, rsu in enumerate(closed.rsu):
+            self._state.log.round.append(
+                closed.index,
+                int(rsu),
+                closed.time_ns,
+                price[column],
+                sold[column] * game.bandwidth_unit_hz,
+                int(closed.inputs.eligible[:, column].sum()),
+                int((demand[:, column] > 0.0).sum()),
+                leader_utility[column],
+                certificate.leader_gap[column],
+                certificate.leader_gap_relative[column],
+                follower_utility,
+                certificate.follower_gap.max(),
+                certificate.follower_gap_relative.max(),
+            )
+        for last, values in (
+            ("_last_price", price),
+            ("_last_demand", sold),
+            ("_last_utility", leader_utility),
+        ):
+            published = getattr(self, last).copy()  # rounds already handed out keep what they showed
+            published[closed.rsu] = values
+            setattr(self, last, published)

@@ -1,0 +1,71 @@
+"""The wait of a twin at its target: behind background work, behind other twins, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simmig.engine.migration import Migration
+from simmig.rng import Draws, stream
+from simmig.twins.queueing import (
+    BackgroundMM1,
+    BackgroundSettings,
+    TaskQueue,
+    mean_wait_s,
+    stationary_wait_s,
+)
+from simmig.units import NS_PER_S
+from simmig.world import World
+
+
+class Queues:
+    """One queue for each RSU, of the scenario's kind.
+
+    mean_wait_s[J]: the expected wait that the papers' formula uses; 0 without background work.
+    """
+
+    def __init__(self, world: World) -> None:
+        settings, rsus = world.queue, world.rsus
+        self._world = world
+        self._rates = list(zip(rsus.arrival_per_s, rsus.service_per_s, strict=True))
+        self.mean_wait_s = [0.0] * rsus.sites.count
+        self._tasks: list[TaskQueue] = []
+        self._memory: list[BackgroundMM1] = []
+        self._luck: dict[int, Draws] = {}  # by vehicle
+        # Whether a wait depends on nothing but the migration, so that it is known before the twin arrives.
+        self.is_foreseeable = settings.kind == "none" or (
+            isinstance(settings, BackgroundSettings) and not settings.memory
+        )
+        self._wait_s: Callable[[Migration, int, int], float] = self._no_wait_s
+        if isinstance(settings, BackgroundSettings):
+            self.mean_wait_s = [mean_wait_s(*rates) for rates in self._rates]
+            if settings.memory:
+                self._memory = [BackgroundMM1(*rates) for rates in self._rates]
+            self._wait_s = self._remembered_s if settings.memory else self._stationary_s
+        elif settings.kind == "task":
+            self._tasks = [TaskQueue() for _ in self._rates]
+            self._wait_s = self._behind_twins_s
+
+    def wait_ns(self, migration: Migration, now: int, service_ns: int) -> int:
+        """Return how long the twin waits, if it joins its target's queue now and needs `service_ns` of it."""
+        return round(self._wait_s(migration, now, service_ns) * NS_PER_S)
+
+    def _stationary_s(self, migration: Migration, _now: int, _service_ns: int) -> float:
+        # A migration's luck is its own: named by vehicle and attempt, not by who else is at the RSU.
+        vehicle = migration.vehicle
+        luck = self._luck.get(vehicle)
+        if luck is None:
+            name = self._world.trace.vehicle_id[vehicle]
+            luck = self._luck[vehicle] = Draws(self._world.seed, "queue", name)
+        return stationary_wait_s(luck.numbered(migration.attempt), *self._rates[migration.target])
+
+    def _remembered_s(self, migration: Migration, now: int, _service_ns: int) -> float:
+        # The papers re-instantiate on a processor of its own: the twin adds no work to the background's queue.
+        name = self._world.trace.vehicle_id[migration.vehicle]
+        generator = stream(self._world.seed, "queue", name, migration.attempt)
+        return self._memory[migration.target].submit(now / NS_PER_S, 0.0, generator)
+
+    def _behind_twins_s(self, migration: Migration, now: int, service_ns: int) -> float:
+        return self._tasks[migration.target].submit(now / NS_PER_S, service_ns / NS_PER_S)
+
+    def _no_wait_s(self, _migration: Migration, _now: int, _service_ns: int) -> float:
+        return 0.0

@@ -1,0 +1,127 @@
+"""Run folders: written to a temporary name and renamed, so that a folder is whole or absent."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simmig.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = ("migrations", "rounds", "vehicles", "rsus", "events")
+
+
+def default_root() -> Path:
+    """Return where run folders go: the environment variable SIMMIG_RUNS, else `runs` in the working folder."""
+    return Path(os.environ.get("SIMMIG_RUNS") or "runs")
+
+
+def choose_folder(out: Path | None, name: str, seed: int) -> Path:
+    """Return a folder that does not exist yet: `out` itself, or a free name under the default root.
+
+    Raises InputError if `out` exists: a run never overwrites another.
+    """
+    if out is not None:
+        if out.exists():
+            raise InputError(f"{out}: exists already; expected a new folder; give another one with --out")
+        return out
+    safe = re.sub(r"[^\w.-]+", "_", name).strip(".") or "run"
+    base = default_root() / f"{safe}-seed{seed}"
+    folder, number = base, 1
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+class RunFolder:
+    """A folder being written; use as a context manager, then `publish`. Unpublished, nothing is left behind."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._work = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+
+    def __enter__(self) -> RunFolder:
+        try:
+            self._work.mkdir(parents=True)
+        except OSError as error:
+            raise InputError(f"{self._target}: cannot be created ({error.strerror}); choose another --out") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def write_tables(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Write every table as Parquet, by DuckDB."""
+        import duckdb
+
+        connection = duckdb.connect(config={"threads": 1})
+        try:
+            for name, table in tables.items():
+                connection.register("source_table", table)
+                path = str(self._work / f"{name}.parquet").replace("'", "''")
+                connection.execute(f"COPY source_table TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+                connection.unregister("source_table")
+        finally:
+            connection.close()
+
+    def write_json(self, name: str, document: dict[str, Any]) -> None:
+        """Write a JSON document; NaN is refused, because it is not JSON."""
+        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+        (self._work / name).write_text(text + "\n", encoding="utf-8")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file."""
+        (self._work / name).write_text(text, encoding="utf-8")
+
+    def publish(self) -> None:
+        """Give the folder its name: from now on it exists, whole."""
+        for path in self._work.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        self._work.rename(self._target)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file so that it is either the old one or the new one, never half of it."""
+    work = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        work.write_text(text, encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        work.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another place with --out") from None
+
+
+def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run folder; raises InputError if it is not one."""
+    import duckdb
+
+    missing = [name for name in TABLES if not (folder / f"{name}.parquet").is_file()]
+    if missing or not (folder / "run.json").is_file():
+        what = f"{missing[0]}.parquet" if missing else "run.json"
+        raise InputError(f"{folder}: has no {what}; expected a folder written by `simmig run`")
+    connection = duckdb.connect(config={"threads": 1})
+    try:
+        return {name: connection.read_parquet(str(folder / f"{name}.parquet")).df() for name in TABLES}
+    finally:
+        connection.close()
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """Return a JSON document of a run folder; raises InputError if it is missing or broken."""
+    try:
+        document = json.loads((folder / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder}: has no {name}; expected a folder written by `simmig run`") from None
+    except ValueError as error:
+        raise InputError(f"{folder / name}: not JSON ({error}); run the scenario again") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{folder / name}: expected a JSON object, found {type(document).__name__}")
+    return document

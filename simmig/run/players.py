@@ -1,0 +1,183 @@
+"""Puts the decisions of a run to the agents: shows each player what it may see, and checks what it answers."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, LeaderView
+from simmig.engine.market import Round
+from simmig.engine.simulation import Decision, PriceDecision
+from simmig.errors import AgentError, SimmigError
+from simmig.plugins import load
+from simmig.rng import Draws
+from simmig.scenario import Scenario
+from simmig.scenario.sections import Chosen
+from simmig.units import ns_to_s
+
+_SLACK = 1e-9  # relative: a price computed to be the cap may exceed it by a rounding
+
+
+def load_players(scenario: Scenario) -> Players | None:
+    """Return the scenario's two agents, ready to play, or None if it has no market."""
+    if scenario.agents is None:
+        return None
+    chosen = scenario.agents
+    return Players(
+        _load_agent(chosen.leaders, scenario.base_dir),
+        _load_agent(chosen.followers, scenario.base_dir),
+        (chosen.leaders.kind, chosen.followers.kind),
+        scenario.seed,
+    )
+
+
+def _load_agent(choice: Chosen[Agent], base_dir: Path) -> Agent:
+    # Not the scenario's own instance: agents learn, and must not carry that from one run into another.
+    agent = load("agents", choice.kind, choice.settings, base_dir)
+    assert isinstance(agent, Agent)
+    return agent
+
+
+class Players:
+    """The two sides of the market, each played by one agent; `names` are what errors and run.json call them."""
+
+    def __init__(self, leaders: Agent, followers: Agent, names: tuple[str, str], seed: int) -> None:
+        self._leaders = leaders
+        self._followers = followers
+        self._names = names
+        self._seed = seed
+        self._ids: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The agents' names in the scenario, by side."""
+        return {"leaders": self._names[0], "followers": self._names[1]}
+
+    def meet(self, vehicle_id: tuple[str, ...], rsu_id: tuple[str, ...]) -> None:
+        """Learn the names behind the engine's indices."""
+        self._ids = (vehicle_id, rsu_id)
+
+    def answer(self, decision: Decision) -> FloatArray:
+        """Return prices [J] or demands [I, J]; raises AgentError naming the agent, the round and the fault."""
+        if isinstance(decision, PriceDecision):
+            return self._prices(decision.round)
+        return self._demands(decision.round, decision.price)
+
+    def _prices(self, round_: Round) -> FloatArray:
+        columns = np.arange(len(round_.rsu))
+        groups = [columns] if self._leaders.information == "full" else [columns[j : j + 1] for j in columns]
+        where = f"leader agent {self._names[0]!r}, round {round_.index}"
+        price = np.empty(len(columns))
+        for group in groups:
+            view = self._leader_view(round_, group)
+            answer = _ask(self._leaders.price, view, where)
+            price[group] = _checked(answer, (len(group),), f"{where}, RSU {view.rsu[0]!r}: price(view)")
+        self._check_bounds(round_, price, where)
+        price.flags.writeable = False
+        return price
+
+    def _check_bounds(self, round_: Round, price: FloatArray, where: str) -> None:
+        cost, cap = round_.inputs.cost, round_.inputs.price_max
+        bad = (price < cost * (1.0 - _SLACK)) | (price > cap * (1.0 + _SLACK))
+        if bad.any():
+            column = int(bad.argmax())
+            rsu = self._ids[1][round_.rsu[column]]
+            raise AgentError(
+                f"{where}, RSU {rsu!r}: price {price[column]:.6g} is outside cost {cost[column]:.6g} and "
+                f"price_max {cap[column]:.6g}"
+            )
+
+    def _leader_view(self, round_: Round, group: np.ndarray) -> LeaderView:
+        inputs, rsu = round_.inputs, round_.rsu[group]
+        names = tuple(self._ids[1][j] for j in rsu)
+        information = self._leaders.information
+        is_public = information != "own"
+        return LeaderView(
+            round=round_.index,
+            time_s=ns_to_s(round_.time_ns),
+            rsu=names,
+            cost=inputs.cost[group],
+            price_max=inputs.price_max[group],
+            eligible_count=inputs.eligible[:, group].sum(axis=0),
+            last_price=round_.last_price[rsu],
+            last_demand=round_.last_demand[rsu],
+            last_utility=round_.last_utility[rsu],
+            draws=Draws(self._seed, "leader", names[0] if len(names) == 1 else "*", round_.index),
+            market_price=round_.last_price.copy() if is_public else None,
+            market_demand=round_.last_demand.copy() if is_public else None,
+            game=round_.game if information == "full" else None,
+        )
+
+    def _demands(self, round_: Round, price: FloatArray) -> FloatArray:
+        rows = np.arange(len(round_.migrations))
+        groups = [rows] if self._followers.information == "full" else [rows[i : i + 1] for i in rows]
+        where = f"follower agent {self._names[1]!r}, round {round_.index}"
+        demand = np.empty((len(rows), len(round_.rsu)))
+        for group in groups:
+            view = self._follower_view(round_, group, price)
+            answer = _ask(self._followers.demand, view, where)
+            shape = (len(group), len(round_.rsu))
+            what = f"{where}, vehicle {view.vehicle[0]!r}: demand(view)"
+            demand[group] = _bought(_checked(answer, shape, what), view.eligible, what)
+        return demand
+
+    def _follower_view(self, round_: Round, group: np.ndarray, price: FloatArray) -> FollowerView:
+        inputs = round_.inputs
+        members = [round_.migrations[i] for i in group]
+        names = tuple(self._ids[0][m.vehicle] for m in members)
+        information = self._followers.information
+        return FollowerView(
+            round=round_.index,
+            time_s=ns_to_s(round_.time_ns),
+            vehicle=names,
+            preferences={name: values[group] for name, values in inputs.preferences.items()},
+            size_bit=inputs.size_bit[group],
+            deadline_s=inputs.deadline_s[group],
+            efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[group],
+            delay_s=inputs.delay_s[group],
+            price=price,
+            eligible=inputs.eligible[group],
+            bandwidth_unit_hz=round_.game.bandwidth_unit_hz,
+            draws=Draws(self._seed, "follower", names[0] if len(names) == 1 else "*", members[0].attempt),
+            market_demand=round_.last_demand[round_.rsu] if information != "own" else None,
+            game=round_.game if information == "full" else None,
+        )
+
+
+def _ask(method: Callable[[Any], FloatArray], view: LeaderView | FollowerView, where: str) -> object:
+    """Call an agent; whatever it raises becomes one line that names it and the place in its file."""
+    try:
+        return method(view)
+    except SimmigError as error:
+        raise AgentError(f"{where}: {type(error).__name__}: {error}") from error
+    except Exception as error:  # the border to a plug-in: anything may come out of it
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno}"
+        text = " ".join(str(error).split())
+        raise AgentError(f"{where}: {type(error).__name__} at {place}: {text}") from error
+
+
+def _checked(answer: object, shape: tuple[int, ...], what: str) -> FloatArray:
+    """Return the answer as an array; raises AgentError unless it has this shape, is finite and not negative."""
+    try:
+        values = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise AgentError(f"{what} returned {type(answer).__name__}, expected numbers of shape {shape}") from None
+    if values.shape != shape:
+        raise AgentError(f"{what} returned shape {values.shape}, expected {shape}")
+    if not np.isfinite(values).all():
+        raise AgentError(f"{what} returned {values[~np.isfinite(values)][0]}, expected finite numbers")
+    if (values < 0.0).any():
+        raise AgentError(f"{what} returned {values[values < 0.0][0]:.6g}, expected numbers >= 0")
+    return values
+
+
+def _bought(demand: FloatArray, eligible: BoolArray, what: str) -> FloatArray:
+    """Return the demand; raises AgentError if it buys where the vehicle is not eligible."""
+    if (demand[~eligible] > 0.0).any():
+        raise AgentError(f"{what} buys from an RSU that cannot serve the vehicle; expected 0 where not eligible")
+    return demand

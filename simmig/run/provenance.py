@@ -1,0 +1,47 @@
+"""Where a run's numbers come from: versions, source revision, machine."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import simmig
+from simmig.log import RESULTS_VERSION
+
+_PACKAGES = ("simpy", "numpy", "scipy", "networkx", "shapely", "pandas", "duckdb", "pydantic", "pyproj", "pyulog")
+
+
+def provenance() -> dict[str, Any]:
+    """Return the JSON-able facts about the software that runs, without importing any of it."""
+    return {
+        "simmig_version": simmig.__version__,
+        "results_version": RESULTS_VERSION,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "git_revision": _git_revision(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_revision() -> str | None:
+    """Return the commit of the checkout that simmig is imported from, or None for an installed wheel."""
+    root = Path(simmig.__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):  # no git on this machine, or a folder it does not trust
+        return None
+    return answer.stdout.strip()

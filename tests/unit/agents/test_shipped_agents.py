@@ -1,0 +1,138 @@
+"""The agents that ship, each in a run, and what they are shown."""
+
+import numpy as np
+import pytest
+
+from simmig.contracts import FollowerView, LeaderView
+from simmig.plugins import available, load
+from simmig.rng import Draws
+
+STREET = """
+schema = 1
+name = "agents"
+seed = {seed}
+[[fleet]]
+name = "cars"
+kind = "av"
+trace = {{ path = "cars.csv" }}
+twin = {{ size_bit = 8e7, cycles = 5e9 }}
+preferences = {{ alpha = 30.0, beta = 30.0 }}
+[rsus]
+radius_m = 450.0
+[[rsus.unit]]
+id = "a"
+x_m = 0.0
+y_m = 0.0
+[[rsus.unit]]
+id = "b"
+x_m = 500.0
+y_m = -10.0
+[[rsus.unit]]
+id = "c"
+x_m = 500.0
+y_m = 20.0
+[radio]
+preset = "paper-002"
+[migration]
+trigger = {{ kind = "nearest" }}
+[market]
+game = {{ kind = "social" }}
+round_s = 0.5
+[agents]
+leaders = {leaders}
+followers = {followers}
+"""
+
+
+def cars(count):
+    return "id,t,x,y\n" + "".join(f"v{k},{k},0,0\nv{k},{k + 60},600,0\n" for k in range(count))
+
+
+def street(leaders='{ kind = "stackelberg" }', followers='{ kind = "best_response" }', seed=1):
+    return STREET.format(leaders=leaders, followers=followers, seed=seed)
+
+
+def test_all_five_are_found():
+    assert {"stackelberg", "best_response", "fixed_price", "greedy", "random"} <= set(available("agents"))
+
+
+@pytest.mark.parametrize("leaders", ["stackelberg", "fixed_price", "greedy", "random"])
+@pytest.mark.parametrize("followers", ["best_response", "greedy", "random"])
+def test_every_pair_plays_a_run(simulate, leaders, followers):
+    text = street(f'{{ kind = "{leaders}" }}', f'{{ kind = "{followers}" }}')
+    run = simulate(text, cars_csv=cars(12))
+    assert run.summary["market"]["rounds"] >= 12
+    assert run.rounds["price"].between(1.0, 15.0).all()
+    assert run.summary["outcomes"]["completed"] >= 6
+
+
+def test_the_stackelberg_leaders_gain_nothing_by_moving_and_others_do(simulate):
+    best = simulate(street(), cars_csv=cars(6)).rounds
+    fixed = simulate(street('{ kind = "fixed_price", share = 0.1 }'), cars_csv=cars(6)).rounds
+    assert best["leader_gap_relative"].max() < 1e-6
+    assert fixed["leader_gap_relative"].max() > 0.05
+
+
+def test_changing_an_agent_leaves_the_luck_of_requests_untouched(simulate):
+    # The wait in the queue is drawn for (vehicle, attempt): whoever prices, it is the same.
+    one = simulate(street(), cars_csv=cars(12)).migrations
+    other = simulate(street('{ kind = "fixed_price" }'), cars_csv=cars(12)).migrations
+    keys = ["vehicle", "attempt"]
+    both = one.merge(other, on=keys, suffixes=("_one", "_other"))
+    done = both["completed_s_one"].notna() & both["completed_s_other"].notna()
+    assert done.sum() >= 10
+    # Moments are whole nanoseconds, so their difference is exact only to that.
+    difference_s = (both["queue_delay_s_one"] - both["queue_delay_s_other"])[done].abs()
+    assert difference_s.max() < 2e-9
+    assert (both["transfer_delay_s_one"] - both["transfer_delay_s_other"])[done].abs().max() > 1e-3
+
+
+def leader_view(**changes):
+    shown = {
+        "round": 0,
+        "time_s": 0.0,
+        "rsu": ("a",),
+        "cost": np.array([1.0]),
+        "price_max": np.array([15.0]),
+        "eligible_count": np.array([2]),
+        "last_price": np.array([np.nan]),
+        "last_demand": np.array([np.nan]),
+        "last_utility": np.array([np.nan]),
+        "draws": Draws(1, "x"),
+    }
+    return LeaderView(**{**shown, **changes})
+
+
+def test_greedy_tries_evenly_spaced_prices_then_keeps_the_best():
+    agent = load("agents", "greedy", {"trials": 5})
+    utility, posted = np.nan, []
+    for round_ in range(8):
+        price = float(agent.price(leader_view(round=round_, last_utility=np.array([utility])))[0])
+        posted.append(price)
+        utility = 10.0 - (price - 8.0) ** 2 / 10.0
+    assert posted[:5] == pytest.approx([1.0, 4.5, 8.0, 11.5, 15.0])
+    assert posted[5:] == [8.0, 8.0, 8.0]
+
+
+def test_greedy_followers_buy_the_lone_optimum():
+    view = FollowerView(
+        round=0,
+        time_s=0.0,
+        vehicle=("v",),
+        preferences={"alpha": np.array([30.0]), "beta": np.array([30.0])},
+        size_bit=np.array([8e7]),
+        deadline_s=np.array([np.inf]),
+        efficiency_bit_s_hz=np.array([[38.5, 38.5, 38.5]]),
+        delay_s=np.zeros((1, 3)),
+        price=np.array([6.0, 12.0, 40.0]),
+        eligible=np.array([[True, False, True]]),
+        bandwidth_unit_hz=1e7,
+        draws=Draws(1, "x"),
+    )
+    # (30 - 6) / 60 = 0.4; not eligible; too dear.
+    assert load("agents", "greedy").demand(view).tolist() == [[0.4, 0.0, 0.0]]
+
+
+def test_a_fixed_price_stays_inside_cost_and_cap():
+    assert load("agents", "fixed_price", {"price_per_unit": 99.0}).price(leader_view()).tolist() == [15.0]
+    assert load("agents", "fixed_price", {"share": 0.25}).price(leader_view()).tolist() == [4.5]
