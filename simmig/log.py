@@ -29,8 +29,10 @@ class Column:
         self.data += self.layout.pack(*values)
 
     def rows(self) -> NDArray[Any]:
-        """Return the rows as a structured array that shares no memory with the log."""
-        return np.frombuffer(bytes(self.data), dtype=self.layout.dtype)
+        """Return the rows as a read-only structured array, a view: nothing can be appended while it is in use."""
+        rows = np.frombuffer(self.data, dtype=self.layout.dtype)
+        rows.flags.writeable = False
+        return rows
 
 
 class EventLog:

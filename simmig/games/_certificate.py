@@ -75,22 +75,19 @@ class _Trials:
         own, column = self.price[self.leaders], np.arange(len(self.leaders))
         near = own + (high - low) * np.array(_NEAR)[:, None]
         tried = np.concatenate([self._grid(low, high), np.minimum(np.maximum(near, low), high)])
-        tried = np.sort(tried, axis=0)
         utility = self._utilities(tried)
         now = np.where(tried == own, utility, -np.inf).max(axis=0)
         inside = (np.arange(1, _ZOOM_NODES + 1) / (_ZOOM_NODES + 1))[:, None]
-        top = utility.max(axis=0)
         for _ in range(_ZOOMS):
-            best = utility.argmax(axis=0)
-            left = tried[np.maximum(best - 1, 0), column]
-            right = tried[np.minimum(best + 1, len(tried) - 1), column]
+            best = tried[utility.argmax(axis=0), column]
+            left = np.where(tried < best, tried, low).max(axis=0)
+            right = np.where(tried > best, tried, high).min(axis=0)
             if bool(np.all(right - left <= _FINE * (high - low))):
                 break
             fresh = left + (right - left) * inside
-            tried = np.concatenate([left[None], fresh, right[None]])
-            utility = np.pad(self._utilities(fresh), ((1, 1), (0, 0)), constant_values=-np.inf)
-            top = np.maximum(top, utility.max(axis=0))
-        gain: FloatArray = np.maximum(top - now, 0.0)
+            tried = np.concatenate([tried, fresh])
+            utility = np.concatenate([utility, self._utilities(fresh)])
+        gain: FloatArray = utility.max(axis=0) - now
         return gain
 
     def _grid(self, low: FloatArray, high: FloatArray) -> FloatArray:

@@ -54,6 +54,12 @@ def measure_experience(world: World, log: EventLog, end_ns: int) -> Experience:
     )
 
 
+def unmeasured(world: World, log: EventLog) -> Experience:
+    """Return the experience of a run that is not measured: NaN everywhere."""
+    requests, vehicles = len(log.migration.rows()), world.trace.vehicle_count
+    return Experience(*(np.full(requests, np.nan) for _ in range(3)), *(np.full(vehicles, np.nan) for _ in range(2)))
+
+
 def _immersion_at(world: World, vehicle: IntArray, rsu: IntArray, time_ns: IntArray) -> FloatArray:
     """Return the immersion of vehicles served by RSUs at instants, all of shape [K]; 001 (6), (7)."""
     if len(vehicle) == 0:

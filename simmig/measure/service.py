@@ -38,12 +38,12 @@ def hosting(log: EventLog, end_ns: int) -> Segments:
     the source; a migration that fails lets it run on there.
     """
     placed, rows = log.placement.rows(), log.migration.rows()
-    rows = rows[rows["transfer_start_ns"] != NEVER]
     done = np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))
-    vehicle = np.concatenate([placed["vehicle"], rows["vehicle"]]).astype(np.int64)
-    rsu = np.concatenate([placed["rsu"], np.where(done, rows["target"], rows["source"])]).astype(np.int64)
-    start = np.concatenate([placed["placed_ns"], rows["ended_ns"]])
-    halt = np.concatenate([np.full(len(placed), NEVER), rows["transfer_start_ns"]])
+    moved = rows["transfer_start_ns"] != NEVER
+    vehicle = np.concatenate([placed["vehicle"], rows["vehicle"][moved]]).astype(np.int64)
+    rsu = np.concatenate([placed["rsu"], np.where(done, rows["target"], rows["source"])[moved]]).astype(np.int64)
+    start = np.concatenate([placed["placed_ns"], rows["ended_ns"][moved]])
+    halt = np.concatenate([np.full(len(placed), NEVER), rows["transfer_start_ns"][moved]])
     order = np.lexsort((start, halt, vehicle))
     vehicle, rsu, start, halt = vehicle[order], rsu[order], start[order], halt[order]
     end = np.full(len(start), end_ns)

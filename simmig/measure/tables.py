@@ -9,7 +9,7 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
-from simmig.measure.experience import Experience, measure_experience
+from simmig.measure.experience import Experience, measure_experience, unmeasured
 from simmig.mobility.positions import distance_m
 from simmig.records import NEVER, FaultPhase, Outcome
 from simmig.units import NS_PER_S
@@ -23,16 +23,19 @@ _PATHS_KEPT = 500  # vehicles whose path is kept for the map
 _POINTS_KEPT = 100  # points of a kept path
 
 
-def build_tables(world: World, log: EventLog, end_ns: int) -> dict[str, pd.DataFrame]:
-    """Return the tables by name: migrations, rounds, vehicles, rsus, events. Times in seconds since the start."""
-    experience = measure_experience(world, log, end_ns)
-    return {
+def build_tables(world: World, log: EventLog, end_ns: int, *, is_complete: bool = True) -> dict[str, pd.DataFrame]:
+    """Return the tables by name: migrations, rounds, vehicles, rsus, events. Times in seconds since the start.
+
+    Of a run that was interrupted only what is quickly told: no events, and nothing of what users experienced.
+    """
+    experience = measure_experience(world, log, end_ns) if is_complete else unmeasured(world, log)
+    tables = {
         "migrations": _migrations(world, log, experience),
         "rounds": _rounds(log),
         "vehicles": _vehicles(world, log, experience),
         "rsus": _rsus(world, log, end_ns),
-        "events": _events(log),
     }
+    return {**tables, "events": _events(log)} if is_complete else tables
 
 
 def _seconds(time_ns: IntArray) -> FloatArray:
@@ -161,8 +164,9 @@ def _rsus(world: World, log: EventLog, end_ns: int) -> pd.DataFrame:
     from simmig.measure.service import outages
 
     sites, rows = world.rsus.sites, log.migration.rows()
-    done = rows[np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))]
-    copied_s = (done["transfer_end_ns"] - done["transfer_start_ns"]) / NS_PER_S
+    done = np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))
+    target, source = rows["target"][done], rows["source"][done]
+    copied_s = (rows["transfer_end_ns"] - rows["transfer_start_ns"])[done] / NS_PER_S
     down_s = np.zeros(sites.count)
     for rsu, from_ns, to_ns in outages(log, end_ns):
         down_s[rsu] += (min(to_ns, end_ns) - from_ns) / NS_PER_S
@@ -175,10 +179,10 @@ def _rsus(world: World, log: EventLog, end_ns: int) -> pd.DataFrame:
             "shape": list(sites.shape),
             "radius_m": sites.radius_m,
             "zone_wkt": [None if rings is None else _wkt(rings) for rings in sites.rings],
-            "twins_in": np.bincount(done["target"], minlength=sites.count),
-            "twins_out": np.bincount(done["source"], minlength=sites.count),
-            "sold_hz_s": np.bincount(done["target"], weights=done["bandwidth_hz"] * copied_s, minlength=sites.count),
-            "revenue": np.bincount(done["target"], weights=done["payment"], minlength=sites.count),
+            "twins_in": np.bincount(target, minlength=sites.count),
+            "twins_out": np.bincount(source, minlength=sites.count),
+            "sold_hz_s": np.bincount(target, rows["bandwidth_hz"][done] * copied_s, sites.count),
+            "revenue": np.bincount(target, rows["payment"][done], sites.count),
             "down_s": down_s,
         }
     )
@@ -199,7 +203,6 @@ def _events(log: EventLog) -> pd.DataFrame:
     import pandas as pd
 
     rows, placed, faults = log.migration.rows(), log.placement.rows(), log.fault.rows()
-    rows = rows[np.argsort(rows["migration"])]
     moments = _MOMENTS[:-2]  # completed and ended are what the outcomes tell
     names = ("placed", "rsu_down", "rsu_up", *moments, *(outcome.label for outcome in Outcome))
     phase = np.where(faults["phase"] == FaultPhase.DOWN, 1, 2)
@@ -207,13 +210,17 @@ def _events(log: EventLog) -> pd.DataFrame:
         (placed["placed_ns"], np.zeros(len(placed)), placed["vehicle"], placed["rsu"], np.full(len(placed), NEVER)),
         (faults["at_ns"], phase, np.full(len(faults), NEVER), faults["rsu"], np.full(len(faults), NEVER)),
     ]
+    order = np.argsort(rows["migration"])
+    # Column by column: a copy of whole rows for every moment would take gigabytes.
+    migration, vehicle, source, target = (rows[name][order] for name in ("migration", "vehicle", "source", "target"))
     for code, name in enumerate(moments, start=3):
-        reached = rows if name == "requested" else rows[rows[f"{name}_ns"] != NEVER]
-        rsu = reached["source" if name == "requested" else "target"]
-        kind = np.full(len(reached), code, dtype=np.int8)
-        parts.append((reached[f"{name}_ns"], kind, reached["vehicle"], rsu, reached["migration"]))
-    ends = rows["outcome"] + (3 + len(moments))
-    parts.append((rows["ended_ns"], ends, rows["vehicle"], rows["target"], rows["migration"]))
+        time_ns = rows[f"{name}_ns"][order]
+        hit = time_ns != NEVER
+        rsu = source if name == "requested" else target
+        kind = np.full(int(hit.sum()), code, dtype=np.int8)
+        parts.append((time_ns[hit], kind, vehicle[hit], rsu[hit], migration[hit]))
+    ends = rows["outcome"][order] + (3 + len(moments))
+    parts.append((rows["ended_ns"][order], ends, vehicle, target, migration))
     kinds = (np.int64, np.int8, np.int32, np.int32, np.int32)
     time_ns, codes, vehicle, rsu, migration = (
         np.concatenate([part[k].astype(kind, copy=False) for part in parts]) for k, kind in enumerate(kinds)
@@ -227,5 +234,6 @@ def _events(log: EventLog) -> pd.DataFrame:
             "rsu": _names(rsu[order], log.rsu_id),
             "vehicle": _names(vehicle[order], log.vehicle_id),
             "migration": migration[order],
-        }
+        },
+        copy=False,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,16 +84,18 @@ class Visits:
 def _reach_ns(vehicle: Int32Array, exit_ns: IntArray) -> IntArray:
     """Return the latest exit of each vehicle's visits so far, in order of entry."""
     reach = np.empty_like(exit_ns)
-    starts = np.flatnonzero(np.append(True, vehicle[1:] != vehicle[:-1])[: len(vehicle)])
-    for begin, end in zip(starts, np.append(starts[1:], len(vehicle)), strict=True):
+    bounds = np.append(np.unique(vehicle, return_index=True)[1], len(vehicle))
+    for begin, end in pairwise(bounds.tolist()):
         np.maximum.accumulate(exit_ns[begin:end], out=reach[begin:end])
     return reach
 
 
 def _leaving_ns(trace: Trace, visits: Intervals) -> IntArray:
     """Return when each visit is over for good: a vehicle parked inside between two trips has not left."""
-    begin_ns = trace.t_us[trace.trip_start[:-1]] * NS_PER_US
-    first, past = (np.searchsorted(trace.trip_vehicle, visits.vehicle, side=side) for side in ("left", "right"))
+    lasts = np.diff(trace.trip_start) > 1  # a trip of one fix has no time for a visit, nor to be seen outside
+    begin_ns = trace.t_us[trace.trip_start[:-1][lasts]] * NS_PER_US
+    owner = trace.trip_vehicle[lasts]
+    first, past = (np.searchsorted(owner, visits.vehicle, side=side) for side in ("left", "right"))
     trip = last_at(begin_ns, first, past, visits.enter_ns)
     resumes = np.where(trip + 1 < past, np.append(begin_ns, NEVER)[trip + 1], NEVER)
     leaving = np.where(visits.ends_inside, resumes, visits.exit_ns)

@@ -13,6 +13,8 @@ from simmig.mobility._lookup import last_at
 from simmig.mobility.trace import Trace
 from simmig.units import NS_PER_US
 
+_GUESSES = 4
+
 
 class Positions:
     """Positions on a trace: straight lines between the fixes of a trip, nowhere between trips."""
@@ -55,18 +57,21 @@ class Positions:
 
     def _rows(self, trip: IntArray, time_us: IntArray) -> IntArray:
         """Return the row of each trip whose segment holds the time; any row of it if the time is beyond it."""
+        t_us = self._trace.t_us
         first, last = self._first_row[trip], np.maximum(self._last_row[trip] - 1, self._first_row[trip])
         begin_us, end_us = self._begin_us[trip], self._end_us[trip]
-        # Fixes mostly come at a steady beat: the guess costs a tenth of the search, and is checked.
-        share = (time_us - begin_us) / np.maximum(end_us - begin_us, 1)
-        steps = self._last_row[trip] - first
-        row = first + np.clip(share * steps, 0, last - first).astype(np.int64)
-        t_us = self._trace.t_us
-        wrong = np.flatnonzero((t_us[row] > time_us) | ((t_us[np.minimum(row + 1, last)] <= time_us) & (row < last)))
-        if len(wrong):
-            found = last_at(t_us, first[wrong], last[wrong] + 1, time_us[wrong])
-            row[wrong] = np.maximum(found, first[wrong])
-        return np.asarray(row)
+        # Fixes mostly come at a steady beat. A guess looks at two cold places of the memory, a search at twelve.
+        beat_per_us = (self._last_row[trip] - first) / np.maximum(end_us - begin_us, 1)
+        row = first
+        steps = (time_us - begin_us) * beat_per_us
+        for _ in range(_GUESSES):
+            row = np.clip(row + np.floor(steps).astype(np.int64), first, last)
+            behind_us = time_us - t_us[row]
+            is_late = (t_us[np.minimum(row + 1, last)] <= time_us) & (row < last)
+            if not ((behind_us < 0) | is_late).any():
+                return np.asarray(row)
+            steps = np.where(is_late, np.maximum(behind_us * beat_per_us, 1.0), np.minimum(behind_us, 0) * beat_per_us)
+        return np.maximum(last_at(t_us, first, last + 1, time_us), first)
 
     def one(self, vehicle: int, time_ns: int) -> tuple[float, float, float]:
         """Return the position of one vehicle that is present, the same as `at` gives, ten times as quickly."""

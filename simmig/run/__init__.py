@@ -99,16 +99,18 @@ def _write(
 ) -> dict[str, Any]:
     from simmig.measure.tables import build_tables
     from simmig.metrics import summarise
-    from simmig.report import render
 
     with RunFolder(folder) as files:
-        tables = build_tables(world, simulation.log, simulation.now_ns)
+        is_complete = facts["status"] == "complete"
+        tables = build_tables(world, simulation.log, simulation.now_ns, is_complete=is_complete)
         summary = summarise(tables, facts)
         files.write_tables(tables)
         files.write_json("summary.json", summary)
         document = {**facts, "wall_s": round(time.monotonic() - started, 3)}
         files.write_json("run.json", document)
-        if facts["status"] == "complete":
+        if is_complete:
+            from simmig.report import render
+
             files.write_text("report.html", render(tables, document, summary))
         files.publish()
     return summary

@@ -100,16 +100,17 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the tables of a run folder; raises InputError if it is not one."""
+    """Return the tables of a run folder, without events if it is partial; raises InputError if it is no run folder."""
     import duckdb
 
-    missing = [name for name in TABLES if not (folder / f"{name}.parquet").is_file()]
+    missing = [name for name in TABLES[:-1] if not (folder / f"{name}.parquet").is_file()]
     if missing or not (folder / "run.json").is_file():
         what = f"{missing[0]}.parquet" if missing else "run.json"
         raise InputError(f"{folder}: has no {what}; expected a folder written by `simmig run`")
     connection = duckdb.connect(config={"threads": 1})
     try:
-        return {name: connection.read_parquet(str(folder / f"{name}.parquet")).df() for name in TABLES}
+        present = [name for name in TABLES if (folder / f"{name}.parquet").is_file()]
+        return {name: connection.read_parquet(str(folder / f"{name}.parquet")).df() for name in present}
     finally:
         connection.close()
 

@@ -3,7 +3,8 @@
 python tests/benchmarks/bench_main_job.py [--vehicles 10000] [--market] [--keep DIR]
 
 Random-waypoint vehicles for 3600 s at 1 s fixes on 5000 m x 2500 m with 50 RSUs, nearest-RSU migrations. The bare
-loop fires the same number of triggers, ends of copies and completions at the same instants, and does nothing else.
+loop fires the same triggers, ends of copies and completions at the same instants, and does nothing else, once as SimPy
+programs are usually written and once without processes.
 Prints CPU seconds, their ratio and the peak memory; nothing is asserted, because times are not tests.
 """
 
@@ -74,32 +75,37 @@ rows = [f"r{j:02d},{draw.uniform(0, 5000):.3f},{draw.uniform(0, 2500):.3f}" for 
 """
 
 BARE = """
-import sys
+import resource, sys
 import duckdb, simpy
 
 rows = duckdb.sql(f"SELECT requested_s, transfer_end_s, completed_s FROM '{sys.argv[1]}/migrations.parquet' "
                   "WHERE completed_s IS NOT NULL ORDER BY requested_s").fetchnumpy()
-env = simpy.Environment()
-done = 0
+moments = list(zip(*(rows[name].tolist() for name in rows)))
 
-def completed(event):
-    global done
-    done += 1
+def cpu_s(simulate):
+    env = simpy.Environment()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    env.process(simulate(env))
+    env.run()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-def copied(event):
-    env.timeout(event.value).callbacks.append(completed)
-
-def triggers():
-    for requested, copy, start in zip(*(rows[k].tolist() for k in rows)):
+def with_processes(env):
+    def migration(copy_s, start_s):
+        yield env.timeout(copy_s)
+        yield env.timeout(start_s)
+    for requested, copied, completed in moments:
         yield env.timeout(requested - env.now)
-        env.timeout(copy - requested, start - copy).callbacks.append(copied)
+        env.process(migration(copied - requested, completed - copied))
 
-import resource
-before = resource.getrusage(resource.RUSAGE_SELF)
-env.process(triggers())
-env.run()
-after = resource.getrusage(resource.RUSAGE_SELF)
-print(done, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+def with_callbacks(env):
+    def copied(event):
+        env.timeout(event.value).callbacks.append(lambda _: None)
+    for requested, end, completed in moments:
+        yield env.timeout(requested - env.now)
+        env.timeout(end - requested, completed - end).callbacks.append(copied)
+
+print(len(moments), cpu_s(with_processes), cpu_s(with_callbacks))
 """
 
 
@@ -138,9 +144,11 @@ def main() -> None:
         cpu_s, peak_mb, _ = measured(command)
         counts = json.loads((out / "summary.json").read_text())
         print(f"simmig run: {cpu_s:.1f} CPU s, peak {peak_mb:.0f} MB")
-        done, bare_s = measured([sys.executable, "-c", BARE, str(out)])[2].split()
-        print(f"bare loop: {float(bare_s):.1f} CPU s for {done} completed migrations")
-        print(f"ratio {cpu_s / float(bare_s):.2f}; outcomes {counts.get('outcomes')}")
+        done, processes_s, callbacks_s = measured([sys.executable, "-c", BARE, str(out)])[2].split()
+        print(f"bare SimPy for the {done} completed migrations, trigger, end of copy, completion each:")
+        print(f"  a process for each migration: {float(processes_s):.1f} CPU s, ratio {cpu_s / float(processes_s):.2f}")
+        print(f"  callbacks, no processes:      {float(callbacks_s):.1f} CPU s, ratio {cpu_s / float(callbacks_s):.2f}")
+        print(f"outcomes {counts['outcomes']}, gaps {counts['market']['leader_gap']}")
 
 
 if __name__ == "__main__":

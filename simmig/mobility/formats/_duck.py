@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Columns = dict[str, tuple[str, type[np.generic]]]  # SQL and NumPy type of each array
 MAGIC = b"PAR1"
 _VECTORS = 100  # of 2048 rows, fetched together: the buffers beside the result stay at some MB
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "U", "HUGEINT")
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
 def connect() -> DuckDBPyConnection:
@@ -60,7 +60,7 @@ class Parquet:
 
     def number(self, column: str) -> str:
         """Return SQL for a column as a number; raises TraceError if it holds something else."""
-        if self.types[column].startswith(_NUMERIC):
+        if self.types[column] in ("FLOAT", "DOUBLE", *_INTEGERS):
             return f"{sql_name(column)}::DOUBLE"
         cast = f"TRY_CAST({sql_name(column)} AS DOUBLE)"
         row = self.first(f"{cast} IS NULL AND {sql_name(column)} IS NOT NULL")
@@ -69,6 +69,15 @@ class Parquet:
         sql = f"SELECT {sql_name(column)}::VARCHAR FROM rows WHERE file_row_number = {row}"
         value = shortened(self.connection.execute(sql).fetchall()[0][0])
         raise TraceError(f"{self.places([row])[0]}: column {column}: {value} is not a number")
+
+    def integer(self, column: str, sql_type: str) -> str:
+        """Return SQL for a column as whole numbers; raises TraceError if it holds something else or nothing."""
+        if self.types[column] not in _INTEGERS:
+            raise TraceError(f"{self.path}: column {column} is {self.types[column]}, expected whole numbers")
+        row = self.first(f"{sql_name(column)} IS NULL")
+        if row is not None:
+            raise TraceError(f"{self.places([row])[0]}: column {column} has no value")
+        return f"{sql_name(column)}::{sql_type}"
 
     def codes(self, column: str, where: str = "true") -> tuple[str, tuple[str, ...]]:
         """Return SQL for a column of names as codes, and the sorted names; TraceError if one is missing."""
@@ -88,13 +97,12 @@ class Parquet:
         count = self.count(where)
         arrays: dict[str, NDArray[Any]] = {name: np.empty(count, dtype) for name, (_, dtype) in columns.items()}
         listed = ", ".join(f"{sql} AS {sql_name(name)}" for name, (sql, _) in columns.items())
-        with _told(self.path):
-            result = self.connection.execute(f"SELECT {listed} FROM rows WHERE {where}")
-            start = 0
-            while len(chunk := result.fetch_df_chunk(_VECTORS)):
-                for name, array in arrays.items():
-                    array[start : start + len(chunk)] = chunk[name]
-                start += len(chunk)
+        result = self.connection.execute(f"SELECT {listed} FROM rows WHERE {where}")
+        start = 0
+        while len(chunk := result.fetch_df_chunk(_VECTORS)):
+            for name, array in arrays.items():
+                array[start : start + len(chunk)] = chunk[name]
+            start += len(chunk)
         return arrays
 
     def metadata(self, key: str) -> str | None:
@@ -114,20 +122,14 @@ class Parquet:
 @contextmanager
 def open_parquet(path: Path) -> Iterator[Parquet]:
     """Open a file for a `with` block; raises TraceError if it is no whole Parquet file."""
-    with connect() as connection:
-        source = f"read_parquet({sql_text(_literal(path))}, file_row_number = true)"
-        with _told(path):
-            connection.execute(f"CREATE VIEW rows AS SELECT * FROM {source}")
-        described = connection.execute("DESCRIBE rows").fetchall()
-        yield Parquet(path, {row[0]: row[1] for row in described if row[0] != "file_row_number"}, connection)
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
     import duckdb
 
+    source = f"read_parquet({sql_text(_literal(path))}, file_row_number = true)"
     try:
-        yield
+        with connect() as connection:
+            connection.execute(f"CREATE VIEW rows AS SELECT * FROM {source}")
+            described = connection.execute("DESCRIBE rows").fetchall()
+            yield Parquet(path, {row[0]: row[1] for row in described if row[0] != "file_row_number"}, connection)
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         if "No magic bytes" in reason:

@@ -54,7 +54,8 @@ class Format(TraceFormat):
     def recognises(cls, head: bytes, path: Path) -> bool:
         """Return whether the content starts with a line of three or more columns that are not SUMO's."""
         is_wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-        line = head.decode("utf-16" if is_wide else "utf-8", errors="replace").splitlines()[0].strip("\ufeff")
+        text = head.decode("utf-16" if is_wide else "utf-8", errors="replace").strip("\ufeff")
+        line = next(iter(text.splitlines()), "")
         is_text = all(char.isprintable() or char == "\t" for char in line) and not set(line) & set("<{$")
         return is_text and max(map(line.count, ",;\t|")) >= 2 and not _fcd.is_fcd(line.split(";"))
 

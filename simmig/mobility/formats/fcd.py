@@ -111,15 +111,14 @@ class _Rows:
     def _element(self, name: str, attributes: dict[str, str]) -> None:
         if name == "vehicle":
             try:
-                x, y = float(attributes["x"]), float(attributes["y"])
+                self._x.append(float(attributes["x"]))
+                self._y.append(float(attributes["y"]))
+                self._z.append(float(attributes.get("z", "nan")))
+                self.speed_m_s.append(float(attributes.get("speed", "nan")))
                 self._vehicle.append(self._codes[attributes["id"]])
             except (KeyError, ValueError):
                 raise self._bad_vehicle(attributes) from None
-            self._x.append(x)
-            self._y.append(y)
             self._t_us.append(self._step_us)
-            self._z.append(float(attributes.get("z", "nan")))
-            self.speed_m_s.append(float(attributes.get("speed", "nan")))
         elif name == "timestep":
             self._step(attributes)
         elif name in ("person", "container"):
@@ -141,7 +140,7 @@ class _Rows:
         if "id" not in attributes:
             return self.xml.refuse("<vehicle> has no id")
         _fcd.require_positions(f"{self.xml.path}:{self.xml.line}", attributes.keys())
-        bad = next(name for name in ("x", "y") if not _is_number(attributes[name]))
+        bad = next(name for name in ("x", "y", "z", "speed") if not _is_number(attributes.get(name, "nan")))
         return self.xml.refuse(f'{bad}="{attributes[bad][:40]}" of <vehicle> is not a number')
 
 

@@ -46,10 +46,10 @@ class Format(TraceFormat):
             _require(table, ("vehicle_id", "t_us", a, b))
             about = _about(table)
             vehicle, names = table.codes("vehicle_id")
-            columns: Columns = {"vehicle": (vehicle, np.int32), "t_us": (_integers(table, "t_us"), np.int64)}
+            columns: Columns = {"vehicle": (vehicle, np.int32), "t_us": (table.integer("t_us", "BIGINT"), np.int64)}
             columns |= {name: (table.number(name), np.float64) for name in (a, b, z) if name in table.types}
             if "trip" in table.types:
-                columns["trip"] = (_integers(table, "trip"), np.int32)
+                columns["trip"] = (table.integer("trip", "INTEGER"), np.int32)
             data = table.arrays(columns)
             raw = RawTrace(
                 source=str(path),
@@ -120,15 +120,6 @@ def _about(table: Parquet) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("schema", _SCHEMA) != _SCHEMA:
         raise TraceError(f"{table.path}: {_KEY} has schema {about!r:.60}; this version reads schema {_SCHEMA}")
     return about
-
-
-def _integers(table: Parquet, column: str) -> str:
-    if not table.types[column].endswith("INT") and table.types[column] != "INTEGER":
-        raise TraceError(f"{table.path}: column {column} is {table.types[column]}, expected whole numbers")
-    row = table.first(f"{sql_name(column)} IS NULL")
-    if row is not None:
-        raise TraceError(f"{table.places([row])[0]}: column {column} has no value")
-    return sql_name(column)
 
 
 def _epoch(path: Path, about: dict[str, Any]) -> int | None:

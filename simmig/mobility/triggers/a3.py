@@ -161,7 +161,7 @@ class _Window:
         is_enter = np.repeat([False, True], (np.count_nonzero(leaves), np.count_nonzero(enters)))
         segment = np.concatenate((segment[leaves], segment[enters]))
         neighbour = np.concatenate((neighbour[leaves], neighbour[enters]))
-        order = np.lexsort((is_enter, segment, time_ns))
+        order = np.lexsort((segment, time_ns))
         columns = (column[order].tolist() for column in (time_ns, neighbour, is_enter))
         return list(zip(*columns, strict=True))
 

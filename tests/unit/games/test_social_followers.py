@@ -11,7 +11,7 @@ from simmig.games._social_followers import derivative, own_slopes, respond
 from simmig.games.social import Game
 
 SEEDS = st.integers(0, 10**6)
-QUICK = settings(deadline=None, max_examples=60, derandomize=True)
+QUICK = settings(deadline=None, max_examples=40, derandomize=True)
 
 
 def cubic_root(value, beta, need):
@@ -114,8 +114,8 @@ def test_property_first_order_conditions_hold(random_round, seed) -> None:
         if len(nu):
             assert nu.min() > -1e-9
             np.testing.assert_allclose(nu, nu.mean(), rtol=1e-6, atol=1e-9)
-            slack = game.deadline_s[i] - game.expected_delay_s(price, demand)[i]
-            assert nu.max() < 1e-9 or slack < 1e-9
+            is_just_in_time = game.expected_delay_s(price, demand)[i] > game.deadline_s[i] * (1 - 1e-9)
+            assert nu.max() < 1e-9 or is_just_in_time
         assert (value[i, j][~bought] <= 1e-12).all()
 
 

@@ -176,6 +176,8 @@ def test_where_nothing_tells_it_is_asked(write, tmp_path):
     ("old", "new", "line", "words"),
     [
         ('x="301.0"', 'x="3O1.0"', 7, 'x="3O1.0" of <vehicle> is not a number'),
+        ('speed="0.0"', 'speed="fast"', 8, 'speed="fast" of <vehicle> is not a number'),
+        ('y="9.0"', 'y="9.0" z="up"', 8, 'z="up" of <vehicle> is not a number'),
         ('y="9.0"', "", 8, "vehicles have no y; let SUMO write them: --fcd-output.attributes"),
         ('id="b" ', "", 8, "<vehicle> has no id"),
         ('id="b"', 'id=" "', 8, "the vehicle id is missing"),
@@ -237,6 +239,15 @@ def test_csv_and_parquet_name_the_bad_row(write, tmp_path):
         fcd_parquet.Format(), write_parquet(tmp_path / "q.parquet", "SELECT 1 AS a")
     )
     assert "'soon'" in refusal(fcd_parquet.Format(), parquet_of(tmp_path, [("'soon'", "a", 300, 1, 0)]))
+
+
+def test_vehicles_between_lanes_are_vehicles(write, tmp_path):
+    text = f"{HEAD};vehicle_edge\n0;a;300;1;0;car;5;0;e_0;\n1;a;305;1;0;car;5;0;;\n"
+    assert len(fcd_csv.Format().read(write("t.csv", text)).t_us) == 2
+    rows = "(0.0, 'a', 300.0, 1.0, 'e_0', NULL), (1.0, 'a', 305.0, 1.0, NULL, NULL)"
+    sql = f"SELECT * FROM (VALUES {rows}) AS v(time, id, x, y, lane, edge)"
+    raw = fcd_parquet.Format().read(write_parquet(tmp_path / "p.parquet", sql))
+    assert raw.notes == {"rows": 2}
 
 
 def test_places_of_rows_after_persons(write, tmp_path):

@@ -170,6 +170,8 @@ GOOD = "SELECT 'a' AS vehicle_id, 0::BIGINT AS t_us, 1.0::DOUBLE AS x, 2.0::DOUB
         (GOOD + " UNION ALL SELECT 'a', NULL, 1.0, 1.0", {}, "made.parquet, row 2: column t_us has no value"),
         (GOOD + " UNION ALL SELECT '', 1, 1.0, 1.0", {}, "made.parquet, row 2: the vehicle id is missing"),
         (GOOD.replace("0::BIGINT", "0.5::DOUBLE"), {}, "column t_us is DOUBLE, expected whole numbers"),
+        (GOOD.replace("0::BIGINT", "(1::UBIGINT << 63)"), {}, "Conversion Error"),
+        (GOOD + ", 3000000000 AS trip", {}, "Conversion Error"),
         (GOOD.replace("1.0::DOUBLE", "'east'"), {}, "made.parquet, row 1: column x: 'east' is not a number"),
         (GOOD, {"schema": 2}, "this version reads schema 1"),
         (GOOD, {"schema": 1, "time_kind": "absolute"}, "epoch_utc None expected an ISO 8601"),
@@ -203,6 +205,15 @@ def test_metadata_that_is_no_json(tmp_path):
     with duckdb.connect() as database:
         database.execute(f"COPY ({GOOD}) TO '{path}' (FORMAT parquet, KV_METADATA {{\"simmig.trace\": '{{oops'}})")
     assert "the text simmig.trace in the file is not JSON" in refusal(path)
+
+
+def test_a_page_that_is_damaged(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_canonical(TRACE, path)
+    data = bytearray(path.read_bytes())
+    data[4:60] = bytes(56)
+    path.write_bytes(data)
+    assert refusal(path).startswith("t.parquet: ")
 
 
 def test_no_parquet_at_all(tmp_path):

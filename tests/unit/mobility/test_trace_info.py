@@ -68,6 +68,7 @@ def test_dates_are_told():
     ("trace", "words"),
     [
         (trace_of([0, 1, 2], [0, 101, 102]), "1 steps faster than 100 m/s, the fastest 101 m/s: 'a' at t = 0 s"),
+        (trace_of([0, 1, 500, 501], [0, 1, 2, 203], (0, 2)), "the fastest 201 m/s: 'a' at t = 500 s"),
         (trace_of([0, 1], [5, 5]), "no vehicle moves"),
         (trace_of([0, 500], [5, 5], (0, 1)), "no vehicle has two fixes in one trip"),
         (trace_of([0], [5]), "no vehicle has two fixes in one trip"),

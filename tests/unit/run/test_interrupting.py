@@ -66,8 +66,10 @@ def test_an_interrupt_leaves_a_partial_folder_or_none(started, after_s, number):
     before = time.monotonic()
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - before < 2.0
-    assert process.returncode == (130 if number == signal.SIGINT else process.returncode)
-    assert process.returncode != 0
+    # Before Python has installed its handlers a signal just kills, which shells report as 128 + its number.
+    assert process.returncode in (130, -number)
+    if after_s > 1.0:
+        assert process.returncode == 130
     assert "Traceback" not in errors
     out = folder / "out"
     if out.exists():
