@@ -8,10 +8,12 @@ from simmig.engine.clock import Rank, Stream
 from simmig.engine.flow import Flow
 from simmig.engine.migration import Migration
 from simmig.engine.state import State
+from simmig.errors import RunError
 from simmig.records import NOBODY, Outcome
 
 # Outcomes after which the vehicle, still served by the source or by nobody, asks again a little later.
 _RETRIED = frozenset({Outcome.REFUSED, Outcome.LINK_LOST, Outcome.TARGET_FAILED})
+_MOST_REPEATS = 1000  # requests of one vehicle at one instant
 
 Instant = tuple[int, int]  # (time_ns, target the trigger prefers)
 
@@ -26,6 +28,7 @@ class Requests:
         self._next = world.trigger.next
         self._end_ns = world.end_ns
         self._retry_ns = world.retry_ns
+        self._last, self._repeats = (NOBODY, 0), 0
         self._stranded: dict[int, list[int]] = {}  # by failed RSU
         self._armed = [0] * world.trace.vehicle_count  # an armed instant with another number is stale
         self._triggers = Stream(state.clock, Rank.TRIGGER, self._on_trigger)
@@ -56,12 +59,21 @@ class Requests:
         if armed != self._armed[vehicle]:
             return
         state = self._state
+        self._check_progress(vehicle, state.clock._now)
         older = state.in_flight[vehicle]
         if older is not None:
             self._flow.abort(older, Outcome.SUPERSEDED)
         migration = state.new_migration(vehicle)
         migration.hint = hint
         self.accept(migration)
+
+    def _check_progress(self, vehicle: int, now: int) -> None:
+        """Raise RunError if a trigger keeps asking for one vehicle at one instant: the clock would stand still."""
+        self._repeats = self._repeats + 1 if (vehicle, now) == self._last else 0
+        self._last = (vehicle, now)
+        if self._repeats > _MOST_REPEATS:
+            name = self._state.log.vehicle_id[vehicle]
+            raise RunError(f"the trigger asked {_MOST_REPEATS} times for vehicle {name!r} at {now} ns: a faulty trigger")
 
     def _decide_at_once(self, migration: Migration) -> None:
         """Decide without a market: the trigger's target, the configured bandwidth, no price."""
@@ -83,8 +95,8 @@ class Requests:
         vehicle, now = migration.vehicle, self._state.clock._now
         host = self._state.host[vehicle]
         if outcome is Outcome.LINK_LOST and self._state.failures[host]:
+            # Nothing can be fetched from there before it works again: asking meanwhile would only fail.
             self._stranded.setdefault(host, []).append(vehicle)
-            self.arm(vehicle, host)
         elif outcome in _RETRIED or (outcome is Outcome.OUT_OF_COVERAGE and migration.is_blocked):
             self._arm_at(vehicle, self._next(vehicle, host, now + self._retry_ns, retry=True))
         elif outcome is Outcome.OUT_OF_COVERAGE:

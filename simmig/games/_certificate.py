@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simmig.contracts import Certificate, FloatArray, IntArray
-from simmig.games._certificate_replies import Scenes, best_replies, replies
+from simmig.games._certificate_replies import Answers, Scenes, answers_of, best_replies
 from simmig.games._certificate_scenes import given_social, leader_scenes, whole_scene
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def certify(game: SocialGame, price: FloatArray, demand: FloatArray) -> Certific
         whole = given_social(whole, bought)
     leader_gap = np.zeros(len(price))
     for leaders, scenes in leader_scenes(game, whole):
-        leader_gap[leaders] = _Trials(game, scenes, leaders, price).largest_gain()
+        leader_gap[leaders] = _Trials(game, scenes, answers_of(scenes), leaders, price).largest_gain()
     return Certificate(
         follower_gap,
         leader_gap,
@@ -66,6 +66,7 @@ class _Trials:
 
     game: SocialGame
     scenes: Scenes
+    answers: Answers
     leaders: IntArray
     price: FloatArray
 
@@ -111,7 +112,7 @@ class _Trials:
         posted = np.where(own, tried[:, scene], self.price[scenes.leader])
         moving = np.where(eligible[scenes.follower, mover], 1.0 / tried[:, scene], 0.0)
         theta = 1.0 / (posted * (others + moving))
-        demand = replies(scenes, posted, theta, np.zeros_like(posted))
+        demand = self.answers.demand(posted, theta)
         flow = (theta * demand)[:, own]
         # Entries are sorted by scene, and every scene has at least one of its own leader's.
         sold = np.add.reduceat(flow, np.searchsorted(scene[own], np.arange(len(self.leaders))), axis=1)

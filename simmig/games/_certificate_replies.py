@@ -50,14 +50,74 @@ class Scenes:
         return gain
 
 
-def replies(scenes: Scenes, price: FloatArray, theta: FloatArray, demand: FloatArray) -> FloatArray:
-    """Return the demands [G, m] at which every follower has answered the others, from the guess `demand[G, m]`."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the groups of a scene: their entries in it, and these as scenes of their own."""
+
+    entry: IntArray
+    scenes: Scenes
+
+
+def part_of(scenes: Scenes, chosen: BoolArray) -> Part:
+    """Return the part of the groups `chosen`, which must contain both ends of a tie or neither."""
+    entry = np.flatnonzero(chosen[scenes.owner])
+    place = np.full(len(scenes.owner), -1)
+    place[entry] = np.arange(len(entry))
+    fields = {name: getattr(scenes, name)[entry] for name in _PER_ENTRY}
+    size = np.diff(scenes.start, append=len(scenes.owner))[chosen]
+    is_inside = place[scenes.tied] >= 0
+    kept = np.repeat(is_inside, np.diff(scenes.tied_start, append=len(scenes.source)))
+    degree = np.diff(scenes.tied_start, append=len(scenes.source))[is_inside]
+    inner = Scenes(
+        **fields,
+        start=np.cumsum(size) - size,
+        owner=np.repeat(np.arange(len(size)), size),
+        deadline_s=scenes.deadline_s[chosen],
+        source=place[scenes.source[kept]],
+        tied=place[scenes.tied[is_inside]],
+        tied_start=np.cumsum(degree) - degree,
+        weight=scenes.weight[kept],
+    )
+    return Part(entry, inner)
+
+
+_PER_ENTRY = ("follower", "leader", "scene", "alpha", "beta", "work", "delay_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How the followers of scenes answer prices: some alone and never late, some alone, some to their friends."""
+
+    scenes: Scenes
+    alone: Part
+    friends: Part
+
+    def demand(self, price: FloatArray, theta: FloatArray) -> FloatArray:
+        """Return the demands [G, m] at which every follower has answered the others."""
+        scenes = self.scenes
+        demand = np.maximum(scenes.alpha - price, 0.0) * (0.5 / scenes.beta)
+        for part, answer in ((self.alone, best_replies), (self.friends, _replies_in_turn)):
+            if len(part.entry):
+                inner, entry = part.scenes, part.entry
+                demand[:, entry] = answer(inner, inner.alpha - price[:, entry], theta[:, entry], demand[:, entry])
+        return demand
+
+
+def answers_of(scenes: Scenes) -> Answers:
+    """Return how the followers of these scenes answer."""
+    has_friends = np.zeros(len(scenes.start), bool)
+    has_friends[scenes.owner[scenes.tied]] = True
+    has_deadline = np.isfinite(scenes.deadline_s)
+    return Answers(scenes, part_of(scenes, has_deadline & ~has_friends), part_of(scenes, has_friends))
+
+
+def _replies_in_turn(scenes: Scenes, value: FloatArray, theta: FloatArray, demand: FloatArray) -> FloatArray:
+    """Return where answers to answers end; `value[G, m]` is that of the first unit without friends."""
     for _ in range(_SWEEPS):
-        social = scenes.social(demand)
-        answer = best_replies(scenes, scenes.alpha + social - price, theta, demand)
-        change = float(np.abs(answer - demand).max(initial=0.0))
+        answer = best_replies(scenes, value + scenes.social(demand), theta, demand)
+        change = float(np.abs(answer - demand).max())
         demand = answer
-        if len(scenes.tied) == 0 or change <= 1e-12 * (1.0 + float(answer.max())):
+        if change <= 1e-12 * (1.0 + float(answer.max())):
             return demand
     raise AssertionError("friends' answers contract when 2 diag(beta) - W is positive definite")
 

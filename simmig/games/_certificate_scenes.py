@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simmig.contracts import FloatArray, IntArray
+from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._certificate_replies import Scenes
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def leader_scenes(game: SocialGame, whole: Scenes) -> Iterator[tuple[IntArray, S
     count = len(whole.leader)
     if count == 0:
         return
-    group = _groups(game, whole)
+    may_be_late = _may_be_late(game, whole)
+    whole = replace(whole, deadline_s=np.where(may_be_late, whole.deadline_s, np.inf))
+    group = _groups(whole, may_be_late)
     order = np.argsort(group, kind="stable")
     size = np.bincount(group, minlength=count)
     pair = np.unique(whole.leader * count + group)
@@ -108,15 +110,18 @@ def _copy(whole: Scenes, key: IntArray) -> Scenes:
     )
 
 
-def _groups(game: SocialGame, whole: Scenes) -> IntArray:
-    """Return a number per entry that entries share if one's demand can move the other's at some admissible price.
-
-    Ties carry a change between followers, and a deadline carries it between the leaders of one follower, unless
-    even the demand at the price caps, without any friend, is always on time.
-    """
+def _may_be_late(game: SocialGame, whole: Scenes) -> BoolArray:
+    """Return which followers the demand at the price caps, without any friend, does not always bring in on time."""
     least = (whole.alpha - game.price_max[whole.leader]) * (0.5 / whole.beta)
     slowest_s = np.where(least > 0.0, whole.work / np.where(least > 0.0, least, 1.0) + whole.delay_s, np.inf)
-    may_be_late = np.maximum.reduceat(slowest_s, whole.start) > whole.deadline_s
+    return np.maximum.reduceat(slowest_s, whole.start) > whole.deadline_s
+
+
+def _groups(whole: Scenes, may_be_late: BoolArray) -> IntArray:
+    """Return a number per entry that entries share if one's demand can move the other's at some admissible price.
+
+    Ties carry a change between followers, and a deadline carries it between the leaders of one follower.
+    """
     entry = np.arange(len(whole.leader))
     chief = np.where(may_be_late[whole.owner], whole.start[whole.owner], entry)
     if len(whole.tied) == 0:

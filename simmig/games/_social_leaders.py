@@ -21,7 +21,6 @@ from simmig.games._social_pairs import Market, Pairs
 _STEPS = 120
 _MEMORY = 3  # steps to extrapolate from
 _FAST = 0.03  # a step this much smaller than the last needs no help
-_GROWN = 1.5  # growing faster than this, steps are on their way to another basin
 _NEAR = 0.03  # relative step below which steps are regular enough for that
 _SWEEPS = 5  # leaders touch one another weakly: five sweeps solve Newton's equations to about 1e-3
 _TOLERANCE = 1e-10
@@ -92,7 +91,7 @@ class _Past:
     """The last steps of `climb`, from which Anderson (1965) foretells where they lead.
 
     Newton's equations leave out how a deadline bends demand; what is left falls by a constant factor a step, which
-    is what extrapolation is good at. Far from the answer, or when steps grow fast, it starts afresh.
+    is what extrapolation is good at. Far from the answer, or when steps grow, it starts afresh.
     """
 
     moves: list[FloatArray]
@@ -105,7 +104,7 @@ class _Past:
         size = float(np.abs(gap).max())
         if self.price is not None and self.gap is not None:
             before = float(np.abs(self.gap).max())
-            is_near = max(size, before) < _NEAR and _FAST * before < size < _GROWN * before
+            is_near = max(size, before) < _NEAR and _FAST * before < size <= before
             self.moves = [*self.moves[1 - _MEMORY :], (price - self.price) / price] if is_near else []
             self.falls = [*self.falls[1 - _MEMORY :], gap - self.gap] if is_near else []
         self.price, self.gap = price, gap

@@ -1,8 +1,8 @@
-"""The eligible follower-leader pairs of one round of the social game, and copies of parts of them.
+"""The eligible follower-leader pairs of one round of the social game.
 
 Only pairs that can trade are stored, sorted by follower and then leader, so work grows with the pairs and not with
 followers times leaders. What is the same at every admissible price is found once: how demand falls with the price
-while no deadline binds, whose deadline may bind at all, and which pairs depend on one another.
+while no deadline binds, and whose deadline may bind at all.
 """
 
 from __future__ import annotations
@@ -54,46 +54,17 @@ class Pairs:
         return np.add.reduceat(pull, self.start) if len(pull) else pull
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
-    """The pairs of a round and how they hang together over all admissible prices."""
-
-    pairs: Pairs
-    eligible: BoolArray  # [I, J]
-    drops: BoolArray  # [n] the price cap is high enough to end this pair's demand
-    component: IntArray  # [n] pairs that can influence one another share a number
-    mixed: IntArray  # pairs in components with ties and with a deadline or an end of demand: no closed form
-
-    def frozen(self, social: FloatArray) -> Market:
-        """Return the market as a myopic leader sees it: the social gain of every pair stays what it is."""
-        pairs = self.pairs
-        alpha, slope, none = pairs.alpha + social, 0.5 / pairs.beta, self.mixed[:0]
-        ties = Ties(none, none, pairs.ties.weight[:0])
-        alone = replace(pairs, alpha=alpha, ties=ties, intercept=alpha * slope, slope=slope)
-        return replace(self, pairs=alone, mixed=none)
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Copies of components, each for one leader that tries a price: `pairs`, where each came from, which try."""
-
-    pairs: Pairs
-    origin: IntArray  # [m] pair of the original
-    unit: IntArray  # [m] which copied component, 0..U-1
-    own: BoolArray  # [m] the pair's leader is the one that tries
-
-
-def collect(
+def pairs_of(
     eligible: BoolArray,
     players: tuple[FloatArray, FloatArray, FloatArray],
     work: FloatArray,
     delay_s: FloatArray,
     deadline_s: FloatArray,
     price_max: FloatArray,
-) -> Market:
-    """Return the market of a round; `players` is (alpha[I], beta[I], ties[I, I]), `deadline_s` inf for none.
+) -> tuple[Pairs, BoolArray]:
+    """Return the pairs of a round and whose demand, [n], the price cap can end.
 
-    Raises NoEquilibrium if 2 diag(beta) - W is not positive definite over the followers of some leader.
+    `players` is (alpha[I], beta[I], ties[I, I]); `deadline_s` is inf for none. Raises NoEquilibrium if 2 diag(beta) - W is not positive definite over the followers of some leader.
     """
     alpha, beta, weights = players
     follower, leader = np.nonzero(eligible)
@@ -118,42 +89,7 @@ def collect(
     intercept, slope = _slack_demand(alone)
     lowest = intercept - slope * price_max[leader]
     timed = _timed(alone, lowest, deadline_s)
-    pairs = replace(alone, intercept=intercept, slope=slope, timed=timed)
-    drops = lowest <= 0.0
-    component = _components(pairs)
-    return Market(pairs, eligible, drops, component, _mixed(pairs, component, drops))
-
-
-def copy_components(market: Market, component: IntArray, leader: IntArray) -> Copies:
-    """Return one copy of `component[U]` for each unit, in which `leader[U]` is the one that tries a price."""
-    pairs = market.pairs
-    order = np.argsort(market.component, kind="stable")
-    size = np.bincount(market.component, minlength=len(order))
-    first = np.cumsum(size) - size
-    count = size[component]
-    unit = np.repeat(np.arange(len(component)), count)
-    origin = order[ranges(first[component], count)]
-    follower = pairs.follower[origin]
-    is_first = np.ones(len(origin), bool)
-    is_first[1:] = (unit[1:] != unit[:-1]) | (follower[1:] != follower[:-1])
-    start, owner = np.flatnonzero(is_first), np.cumsum(is_first) - 1
-    copied = replace(
-        pairs,
-        **{name: getattr(pairs, name)[origin] for name in _PER_PAIR},
-        start=start,
-        owner=owner,
-        ties=_copied_ties(market, component, np.cumsum(count) - count, order, first),
-        timed=_copied_timed(pairs, origin, owner),
-    )
-    return Copies(copied, origin, unit, copied.leader == leader[unit])
-
-
-_PER_PAIR = ("follower", "leader", "alpha", "beta", "work", "delay_s", "intercept", "slope")
-
-
-def ranges(first: IntArray, count: IntArray) -> IntArray:
-    """Return first[0], first[0]+1, ... (count[0] numbers), then first[1], ... and so on."""
-    return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+    return replace(alone, intercept=intercept, slope=slope, timed=timed), lowest <= 0.0
 
 
 def _pair_ties(weights: FloatArray, eligible: BoolArray) -> Ties:
@@ -203,47 +139,3 @@ def _timed(pairs: Pairs, lowest: FloatArray, deadline_s: FloatArray) -> Timed:
     pair = np.flatnonzero(binding[pairs.owner])
     count = np.diff(start, append=len(pairs.owner))[binding]
     return Timed(pair, np.cumsum(count) - count, np.repeat(np.arange(len(count)), count), deadline[binding])
-
-
-def _components(pairs: Pairs) -> IntArray:
-    """Return numbers 0.. such that pairs tied to each other, or of one follower with a deadline, share theirs."""
-    target, source, timed = pairs.ties.target, pairs.ties.source, pairs.timed
-    root = np.arange(len(pairs.follower))
-    root[timed.pair] = timed.pair[timed.start][timed.owner]
-    while bool(np.any(root[target] != root[source])):
-        np.minimum.at(root, root[target], np.minimum(root[target], root[source]))
-        while bool(np.any(root != root[root])):
-            root = root[root]
-    is_root = root == np.arange(len(root))
-    return (np.cumsum(is_root) - 1)[root]
-
-
-def _mixed(pairs: Pairs, component: IntArray, drops: BoolArray) -> IntArray:
-    tied, awkward = np.zeros_like(drops), np.zeros_like(drops)
-    tied[component[pairs.ties.target]] = True
-    awkward[component[drops]] = True
-    awkward[component[pairs.timed.pair]] = True
-    return np.flatnonzero((tied & awkward)[component])
-
-
-def _copied_ties(market: Market, component: IntArray, offset: IntArray, order: IntArray, first: IntArray) -> Ties:
-    ties = market.pairs.ties
-    if ties.weight.size == 0:
-        return ties
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order)) - first[market.component[order]]
-    where = market.component[ties.target]
-    size = np.bincount(where, minlength=len(order))
-    count = size[component]
-    edge = np.argsort(where, kind="stable")[ranges((np.cumsum(size) - size)[component], count)]
-    shift = np.repeat(offset, count)
-    return Ties(shift + rank[ties.target[edge]], shift + rank[ties.source[edge]], ties.weight[edge])
-
-
-def _copied_timed(pairs: Pairs, origin: IntArray, owner: IntArray) -> Timed:
-    deadline_s = np.full(len(pairs.follower), -1.0)
-    deadline_s[pairs.timed.pair] = pairs.timed.deadline_s[pairs.timed.owner]
-    copied_s = deadline_s[origin]
-    pair = np.flatnonzero(copied_s >= 0.0)
-    is_first = np.diff(owner[pair], prepend=-1) != 0
-    return Timed(pair, np.flatnonzero(is_first), np.cumsum(is_first) - 1, copied_s[pair[is_first]])

@@ -1,19 +1,12 @@
-"""Leaders of the social game who might do better far from where they are: trials of other prices.
-
-Each trial copies only the pairs that the leader's price can move, so thousands of trials are one vectorised call.
-"""
+"""The equilibrium of the leaders of the social game: climb, look for better prices far away, and climb again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from simmig.contracts import BoolArray, FloatArray, IntArray
-from simmig.games._social_coupling import sums
-from simmig.games._social_followers import Reply, copied_reply, respond
+from simmig.contracts import FloatArray, IntArray
 from simmig.games._social_leaders import Leaders, climb
-from simmig.games._social_pairs import Copies, Market, copy_components, ranges
+from simmig.games._social_trials import Stand, Trials, stand_at
 
 _NODES = (4, 12)  # prices tried evenly on either side of the price at which the first follower stops buying,
 _WORK = 3_000  # as many as make about this number of pairs
@@ -54,91 +47,9 @@ def equilibrium(leaders: Leaders) -> tuple[FloatArray, bool, int]:
     return price, False, total
 
 
-@dataclass(frozen=True, slots=True)
-class _Stand:
-    """Where the market stands at `price[J]`, and which components each leader's price can move.
-
-    Leader j moves the components `component[first[j]:first[j+1]]` of `seen`, the market as the leaders believe it.
-    """
-
-    leaders: Leaders
-    price: FloatArray
-    utility: FloatArray  # [J]
-    seen: Market
-    reply: Reply
-    component: IntArray
-    first: IntArray
-
-    def trials(self, leader: IntArray) -> _Trials:
-        """Return trials of `leader[T]`, which may name a leader several times."""
-        pairs = self.seen.pairs
-        size = np.diff(self.first)[leader]
-        chosen = ranges(self.first[leader], size)
-        copies = copy_components(self.seen, self.component[chosen], np.repeat(leader, size))
-        trial = np.repeat(np.arange(len(leader)), size)[copies.unit]
-        return _Trials(
-            stand=self,
-            copies=copies,
-            leader=leader,
-            trial=trial,
-            near=copied_reply(self.reply, copies.origin, copies.pairs.owner),
-            pull_sum=pairs.pull_sum(self.price)[pairs.owner[copies.origin]],
-            is_moved=self.seen.eligible[copies.pairs.follower, leader[trial]],
-        )
-
-    def work(self, leader: IntArray) -> int:
-        """Return the number of pairs that one trial of each of these leaders copies."""
-        size = np.bincount(self.seen.component)[self.component]
-        total = np.concatenate([[0], np.cumsum(size)])[self.first]
-        return int((total[leader + 1] - total[leader]).sum())
-
-
-def _stand(leaders: Leaders, price: FloatArray) -> _Stand:
-    pairs = leaders.market.pairs
-    theta, posted = pairs.theta(price), price[pairs.leader]
-    reply = respond(pairs, posted, theta)
-    seen = leaders.seen(reply)
-    count = len(seen.component)
-    unit = np.unique(pairs.leader * count + seen.component)
-    sold = sums(pairs.leader, theta * reply.demand, len(price))
-    return _Stand(
-        leaders=leaders,
-        price=price,
-        utility=sold * (price - leaders.cost),
-        seen=seen,
-        reply=reply,
-        component=unit % count,
-        first=np.searchsorted(unit // count, np.arange(len(price) + 1)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trials:
-    """T trials, each of one leader; `trial[m]` tells which of them a copied pair belongs to."""
-
-    stand: _Stand
-    copies: Copies
-    leader: IntArray  # [T]
-    trial: IntArray  # [m]
-    near: Reply
-    pull_sum: FloatArray  # [m] sum of 1/p over the follower's leaders, at the prices that stand
-    is_moved: BoolArray  # [m] the pair's follower may buy from the leader that tries
-
-    def utility(self, price: FloatArray) -> FloatArray:
-        """Return the utility of each trial's leader if it alone posted `price[T]`."""
-        pairs, own, stood = self.copies.pairs, self.copies.own, self.stand.price
-        tried = price[self.trial]
-        posted = np.where(own, tried, stood[pairs.leader])
-        change = 1.0 / tried - 1.0 / stood[self.leader][self.trial]
-        theta = 1.0 / (posted * (self.pull_sum + np.where(self.is_moved, change, 0.0)))
-        demand = respond(pairs, posted, theta, self.near).demand
-        sold = sums(self.trial[own], (theta * demand)[own], len(self.leader))
-        return sold * (price - self.stand.leaders.cost[self.leader])
-
-
 def _better_prices(leaders: Leaders, price: FloatArray, rugged: IntArray) -> FloatArray:
     """Return the prices with every rugged leader at the best it finds, unchanged where it gains nothing."""
-    stand = _stand(leaders, price)
+    stand = stand_at(leaders, price)
     nodes = _nodes(stand, rugged)
     value = stand.trials(np.tile(rugged, len(nodes))).utility(nodes.ravel()).reshape(nodes.shape)
     best = _other_basin(nodes, value, price[rugged])
@@ -155,7 +66,7 @@ def _better_prices(leaders: Leaders, price: FloatArray, rugged: IntArray) -> Flo
     return target
 
 
-def _nodes(stand: _Stand, rugged: IntArray) -> FloatArray:
+def _nodes(stand: Stand, rugged: IntArray) -> FloatArray:
     """Return the prices to try, rising: shape [G, R]; half of them below the price at which somebody stops buying."""
     low, high = stand.leaders.cost[rugged], stand.leaders.price_max[rugged]
     pairs = stand.seen.pairs
@@ -192,7 +103,7 @@ def _crest(nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatA
     return middle + 0.5 * tilt * reach, y + reach
 
 
-def _zoom(trials: _Trials, nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatArray, FloatArray]:
+def _zoom(trials: Trials, nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return the highest utility around the best nodes, and its price; `trials` has _INSIDE for each leader."""
     column = np.arange(len(best))
     inside = (np.arange(1, _INSIDE + 1) / (_INSIDE + 1))[:, None]

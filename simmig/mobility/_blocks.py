@@ -1,4 +1,4 @@
-"""Boxes around runs of 8, 64, 512, ... segments, so that the cost follows what meets and not what moves.
+"""Boxes around runs of 4, 16, 64, ... segments, so that the cost follows what meets and not what moves.
 
 A question about all segments and all RSUs is asked of whole paths first, then of ever shorter runs, and only of those
 for which the answer was still open.
@@ -13,9 +13,10 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.mobility.trace import Trace
+from simmig.units import NS_PER_US
 
-FAN_OUT = 4  # 2, 8 and 16 are slower on the benchmark in tests/benchmarks/bench_coverage.py
-_LEVELS = 4  # above them, one block for each path
+FAN_OUT = 4  # 2, 3, 5 and 8 are no quicker in tests/benchmarks/bench_coverage.py
+_LEVELS = 6  # above them, one block for each path
 _CHUNK_PAIRS = 1 << 22  # fixes times RSUs: the arrays of one chunk stay in the processor's cache
 _MIN_CHUNK_FIXES = 1 << 12
 _FEW_RSUS = 64
@@ -34,17 +35,17 @@ class Paths:
 
     def end_ns(self) -> IntArray:
         """Return the time of the last fix of each path."""
-        return self.t_us[self.start[1:] - 1] * 1000
+        return self.t_us[self.start[1:] - 1] * NS_PER_US
 
     def start_ns(self) -> IntArray:
         """Return the time of the first fix of each path."""
-        return self.t_us[self.start[:-1]] * 1000
+        return self.t_us[self.start[:-1]] * NS_PER_US
 
     def time_ns(self, segment: IntArray, share: FloatArray) -> IntArray:
         """Return the time at a share of a segment, to the nearest nanosecond."""
         begin_us = self.t_us[segment]
-        width_ns = (self.t_us[segment + 1] - begin_us) * 1000
-        return begin_us * 1000 + np.rint(share * width_ns).astype(np.int64)
+        width_ns = (self.t_us[segment + 1] - begin_us) * NS_PER_US
+        return begin_us * NS_PER_US + np.rint(share * width_ns).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def blocks(paths: Paths) -> list[Level]:
 
 def _around(paths: Paths, index: IntArray, last: IntArray) -> Box:
     """Return the boxes of the fixes at both ends of the segments of each run, up to the path's last fix."""
-    # Four fixed steps along the run: several times quicker than reduceat on runs this short.
+    # A step at a time along all runs is quicker than reduceat on runs this short.
     steps = [np.minimum(index + step, last) for step in range(FAN_OUT + 1)]
     low, high = [], []
     for axis in paths.axes:
@@ -122,29 +123,20 @@ def spread(first: IntArray, count: IntArray, step: int = 1) -> tuple[IntArray, I
 
 
 def descend(
-    levels: list[Level],
-    from_level: int,
-    to_level: int,
-    block: IntArray,
-    item: IntArray,
-    meets: Callable[[Box, IntArray], BoolArray],
+    levels: list[Level], path: IntArray, item: IntArray, meets: Callable[[Box, IntArray], BoolArray]
 ) -> tuple[IntArray, IntArray]:
-    """Return the (block, item) pairs of `to_level` inside the given pairs of `from_level` whose boxes all meet.
+    """Return the (segment, item) pairs of the given (path, item) pairs in shortest runs whose boxes all meet.
 
-    Level 0 are the shortest runs. `meets(box, item)` answers for arrays of pairs; pairs keep their order, and those
-    of one given pair come in order of time.
+    `meets(box, item)` answers for arrays of pairs. Pairs keep their order, and those of one given pair come in order
+    of time.
     """
-    for level in range(from_level, to_level, -1):
-        owner, block = spread(levels[level].first[block], levels[level].count[block])
+    block = path
+    for level, below in zip(levels[:0:-1], levels[-2::-1], strict=True):
+        owner, block = spread(level.first[block], level.count[block])
         item = item[owner]
-        low, high = levels[level - 1].box
+        low, high = below.box
         keep = meets(([axis[block] for axis in low], [axis[block] for axis in high]), item)
         block, item = block[keep], item[keep]
-    return block, item
-
-
-def segments(levels: list[Level], block: IntArray, item: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the (segment, item) pairs inside pairs of level 0."""
     owner, segment = spread(levels[0].first[block], levels[0].count[block])
     return segment, item[owner]
 

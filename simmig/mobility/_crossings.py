@@ -8,11 +8,9 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.geometry import ball_span, plane_crossing, slab_span
-from simmig.mobility._blocks import Box, Level, Paths, descend, segment_box, segments, spread
+from simmig.mobility._blocks import Box, Level, Paths, descend, segment_box, spread
 from simmig.mobility._polygons import Faces, PolygonZones
 from simmig.mobility._zones import RoundZones
-
-_COARSE_LEVEL = 1  # at runs of 64 segments a polygon gives way to its faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +35,7 @@ def round_crossings(paths: Paths, levels: list[Level], zones: RoundZones) -> Cro
     def straddle(box: Box, group: IntArray) -> BoolArray:
         return zones.straddle(box, zone[group])
 
-    top = len(levels) - 1
-    block, group = descend(levels, top, 0, path, np.arange(len(path)), straddle)
-    segment, group = segments(levels, block, group)
+    segment, group = descend(levels, path, np.arange(len(path)), straddle)
     near = straddle(segment_box(paths, segment), group)
     segment, group = segment[near], group[near]
     share, happens = _turns(paths, zones, segment, zone[group])
@@ -103,20 +99,14 @@ def _cuts(
 
     The start of every cut segment, and of every group's first segment, counts as a cut.
     """
-    top, every = len(levels) - 1, np.arange(len(path))
-    block, group = descend(levels, top, _COARSE_LEVEL, path, every, lambda box, g: zones.reach(box, zone[g]))
-    first = faces.start[zone[group]]
-    owner, face = spread(first, faces.start[zone[group] + 1] - first)
-    block, pair = descend(
-        levels, _COARSE_LEVEL, 0, block[owner], np.arange(len(face)), lambda box, p: faces.reach(box, face[p])
-    )
-    segment, pair = segments(levels, block, pair)
+    group, face = spread(faces.start[zone], faces.start[zone + 1] - faces.start[zone])
+    segment, pair = descend(levels, path[group], np.arange(len(face)), lambda box, p: faces.reach(box, face[p]))
     near = faces.reach(segment_box(paths, segment), face[pair])
-    segment, group, face = segment[near], group[owner[pair[near]]], face[pair[near]]
+    segment, group, face = segment[near], group[pair[near]], face[pair[near]]
     begin = faces.distance([axis[segment] for axis in paths.axes], face)
     share = plane_crossing(begin, faces.distance([axis[segment + 1] for axis in paths.axes], face))
     cuts = (share >= 0.0) & (share <= 1.0)
-    moves = every[np.diff(paths.start)[path] > 1]
+    moves = np.flatnonzero(np.diff(paths.start)[path] > 1)
     segment = np.concatenate((paths.start[path[moves]], segment[cuts], segment[cuts]))
     group = np.concatenate((moves, group[cuts], group[cuts]))
     share = np.concatenate((np.zeros(len(moves) + np.count_nonzero(cuts)), share[cuts]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import pairwise
 
 import numpy as np
@@ -26,11 +26,10 @@ class Visits:
     """
 
     def __init__(self, trace: Trace, sites: Sites, positions: Positions, visits: Intervals) -> None:
-        self._rsus = sites.count
         self._positions = positions
         self._place_m = [tuple(row) for row in sites.xyz_m.tolist()]
-        key = visits.vehicle.astype(np.int64) * self._rsus + visits.rsu
-        self._first = np.searchsorted(key, np.arange(trace.vehicle_count * self._rsus + 1)).data
+        self._first = np.searchsorted(visits.vehicle, np.arange(trace.vehicle_count + 1)).data
+        self._rsu = visits.rsu.data
         self.enter, self.exit = visits.enter_ns.data, visits.exit_ns.data
         self.leaving = _leaving_ns(trace, visits).data
         order = np.lexsort((visits.enter_ns, visits.vehicle))
@@ -41,21 +40,24 @@ class Visits:
 
     def during(self, vehicle: int, rsu: int, time_ns: int) -> int:
         """Return the visit to this RSU's zone that holds at this instant, or -1."""
-        key = vehicle * self._rsus + rsu
-        first = self._first[key]
-        visit = bisect_right(self.enter, time_ns, first, self._first[key + 1]) - 1
+        first, end = self._range(vehicle, rsu)
+        visit = bisect_right(self.enter, time_ns, first, end) - 1
         return visit if visit >= first and time_ns < self.exit[visit] else -1
 
     def next_visit(self, vehicle: int, rsu: int, after_ns: int) -> int:
         """Return the first visit to this RSU's zone that begins after this instant, or -1."""
-        key = vehicle * self._rsus + rsu
-        end = self._first[key + 1]
-        visit = bisect_right(self.enter, after_ns, self._first[key], end)
+        first, end = self._range(vehicle, rsu)
+        visit = bisect_right(self.enter, after_ns, first, end)
         return visit if visit < end else -1
+
+    def _range(self, vehicle: int, rsu: int) -> tuple[int, int]:
+        end = self._first[vehicle + 1]
+        first = bisect_left(self._rsu, rsu, self._first[vehicle], end)
+        return first, bisect_right(self._rsu, rsu, first, end)
 
     def next_entry_ns(self, vehicle: int, after_ns: int, without: int) -> int:
         """Return when the vehicle next enters the zone of any RSU but one, after this instant, or NEVER."""
-        first, end = self._first[vehicle * self._rsus], self._first[(vehicle + 1) * self._rsus]
+        first, end = self._first[vehicle], self._first[vehicle + 1]
         entry = bisect_right(self._entry_ns, after_ns, first, end)
         while entry < end and self._entry_rsu[entry] == without:
             entry += 1
@@ -63,7 +65,7 @@ class Visits:
 
     def nearest(self, vehicle: int, time_ns: int, without: int) -> int:
         """Return the nearest RSU but one whose zone the vehicle is in, or -1; of equally near ones the first."""
-        first, end = self._first[vehicle * self._rsus], self._first[(vehicle + 1) * self._rsus]
+        first, end = self._first[vehicle], self._first[vehicle + 1]
         entry = bisect_right(self._entry_ns, time_ns, first, end) - 1
         found: list[int] = []
         while entry >= first and self._reach[entry] > time_ns:
@@ -75,9 +77,9 @@ class Visits:
         x_m, y_m, z_m = self._positions.one(vehicle, time_ns)
         ranked = []
         for rsu in found:
-            east_m, north_m, up_m = self._place_m[rsu]
-            east_m, north_m, up_m = east_m - x_m, north_m - y_m, up_m - z_m
-            ranked.append((east_m * east_m + north_m * north_m + up_m * up_m, rsu))
+            rsu_x_m, rsu_y_m, rsu_z_m = self._place_m[rsu]
+            dx_m, dy_m, dz_m = rsu_x_m - x_m, rsu_y_m - y_m, rsu_z_m - z_m
+            ranked.append((dx_m * dx_m + dy_m * dy_m + dz_m * dz_m, rsu))
         return min(ranked)[1]
 
 

@@ -96,13 +96,15 @@ def covers(sites: Sites) -> Callable[[FloatArray], BoolArray]:
     rounds = round_zones(sites, 0.0, 3)
     polygons, _ = polygon_zones(sites, 0.0, 3)
 
+    round_zone, polygon_zone = np.arange(len(rounds.rsu)), np.arange(len(polygons.rsu))
+
     def contained(xyz_m: FloatArray) -> BoolArray:
         result = np.zeros((len(xyz_m), sites.count), dtype=bool)
-        for zones in (rounds, polygons):
-            count = len(zones.rsu)
-            axes = [np.repeat(axis, count) for axis in xyz_m.T]
-            zone = np.tile(np.arange(count), len(xyz_m))
-            result[:, zones.rsu] = zones.contain(axes, zone).reshape(len(xyz_m), count)
+        result[:, rounds.rsu] = rounds.contain([axis[:, None] for axis in xyz_m.T], round_zone)
+        if len(polygon_zone):
+            axes = [np.repeat(axis, len(polygon_zone)) for axis in xyz_m.T]
+            inside = polygons.contain(axes, np.tile(polygon_zone, len(xyz_m)))
+            result[:, polygons.rsu] = inside.reshape(len(xyz_m), len(polygon_zone))
         return result
 
     return contained

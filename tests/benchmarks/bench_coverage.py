@@ -99,9 +99,9 @@ def main() -> None:
     positions = Positions(trace)
     ask_positions(trace, positions, sites)
     scene = TriggerScene(trace, sites, positions, coverage, np.zeros(RSUS), 2.0)
-    ask_all(scene, coverage_exit.Trigger(), 20_000)
-    ask_all(scene, coverage_exit.Trigger(margin_m=20.0), 20_000)
-    ask_all(scene, nearest.Trigger(), 20_000)
+    ask_all(scene, coverage_exit.Trigger(), 200_000)
+    ask_all(scene, coverage_exit.Trigger(margin_m=20.0), 200_000)
+    ask_all(scene, nearest.Trigger(), 200_000)
     ask_all(scene, a3.Trigger(), 5_000)
 
 

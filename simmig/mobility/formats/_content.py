@@ -6,7 +6,6 @@ import gzip
 import io
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from simmig.errors import TraceError
 
@@ -28,7 +27,7 @@ def read_head(path: Path) -> bytes:
     return head
 
 
-def open_content(path: Path, *, allow_truncated: bool = False) -> BinaryIO:
+def open_content(path: Path, *, allow_truncated: bool = False) -> io.BufferedReader:
     """Return the content as a stream; reading raises TraceError for broken gzip data or a gzip bomb.
 
     With `allow_truncated` the content of a gzip file that was cut ends where the data end.
@@ -38,7 +37,7 @@ def open_content(path: Path, *, allow_truncated: bool = False) -> BinaryIO:
         stream.seek(0)
         return stream
     stream.close()
-    return cast(BinaryIO, io.BufferedReader(_Inflated(path, allow_truncated), HEAD_BYTES))
+    return io.BufferedReader(_Inflated(path, allow_truncated), HEAD_BYTES)
 
 
 class _Inflated(io.RawIOBase):

@@ -110,7 +110,7 @@ class Parquet:
         found = self.connection.execute(
             "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?", [_literal(self.path), key.encode()]
         ).fetchone()
-        return found[0].decode() if found else None
+        return found[0].decode(errors="replace") if found else None
 
     def places(self, rows: Sequence[int], where: str = "true") -> list[str]:
         """Return "file, row n", n counted from 1, of the rows that `arrays` gave these numbers."""

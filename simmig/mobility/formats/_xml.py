@@ -12,6 +12,8 @@ from simmig.mobility.formats._content import open_content
 
 MAX_DEPTH = 16  # FCD has 3, GPX with extensions 8
 _BLOCK = 1 << 20
+_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml[^>]*?encoding\s*=\s*["']([\w.-]*)""", re.ASCII)
+_ENCODINGS = (b"utf-8", b"utf-16", b"us-ascii", b"iso-8859-1", b"windows-1252")
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 _PROLOGUE = re.compile(rb"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>", re.DOTALL)
 
@@ -62,6 +64,9 @@ class XmlReader:
         better error, or for None to accept what was read so far.
         """
         with open_content(self.path, allow_truncated=on_cut is not None) as stream:
+            declared = _ENCODING.match(stream.peek(1024))
+            if declared and declared[1].lower() not in _ENCODINGS:
+                raise self.refuse(f"encoding {declared[1].decode()!r} is not read; save the file as UTF-8")
             try:
                 while block := stream.read(_BLOCK):
                     self.parser.Parse(block, False)

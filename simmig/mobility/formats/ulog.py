@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,7 +69,7 @@ class Format(TraceFormat):
 
     def _positions(self, path: Path, log: ULog) -> tuple[Topic, dict[str, Any]]:
         wanted = _TOPICS if self.topic == "auto" else (self.topic,)
-        held = {(data.name, data.multi_id): data.data for data in log.data_list if len(data.data["timestamp"])}
+        held = {(data.name, data.multi_id): data.data for data in log.data_list if len(data.data.get("timestamp", ()))}
         for topic in wanted:
             if (topic, self.instance) in held:
                 return topic, held[topic, self.instance]
@@ -83,12 +84,14 @@ def _open(path: Path) -> ULog:
 
     with path.open("rb") as file:
         magic = file.read(len(_MAGIC))
-    if magic != _MAGIC:
-        raise TraceError(f"{path}: not a ULog file: starts with {magic.hex()}, expected {_MAGIC.hex()}")
-    try:
-        return ULog(str(path), list(_TOPICS), disable_str_exceptions=True)
-    except ULogException as error:
-        raise TraceError(f"{path}: not readable as ULog: {error}") from error
+        if magic != _MAGIC:
+            raise TraceError(f"{path}: not a ULog file: starts with {magic.hex()}, expected {_MAGIC.hex()}")
+        file.seek(0)
+        try:
+            return ULog(file, list(_TOPICS), disable_str_exceptions=True)
+        except (ULogException, LookupError, OSError, TypeError, ValueError, struct.error) as error:
+            # pyulog stumbles over damaged definitions with whatever its own code raises.
+            raise TraceError(f"{path}: not readable as ULog: {type(error).__name__} {error}") from error
 
 
 def _coordinates(path: Path, topic: str, data: dict[str, Any]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -79,6 +79,13 @@ def test_a_source_that_fails_while_copying_loses_the_link(struck):
     assert table["outcome"].iloc[-1] == "completed"
 
 
+def test_a_twin_on_a_failed_rsu_is_asked_for_once_and_again_when_the_rsu_is_back(struck):
+    # The trigger fires at 25 s, while a is down from 20 to 30 s: one failure, not one for every retry.
+    table = struck("a", "fail", 20.0).migrations
+    assert table["outcome"].tolist() == ["link_lost", "completed"]
+    assert table["requested_s"].tolist() == [25.0, 30.0]
+
+
 def test_a_source_that_fails_after_the_copy_does_not_matter(struck):
     assert struck("a", "fail", 27.0).migrations["outcome"].tolist() == ["completed"]
 
