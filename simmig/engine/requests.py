@@ -73,7 +73,7 @@ class Requests:
         self._last = (vehicle, now)
         if self._repeats > _MOST_REPEATS:
             name = self._state.log.vehicle_id[vehicle]
-            raise RunError(f"the trigger asked {_MOST_REPEATS} times for vehicle {name!r} at {now} ns: a faulty trigger")
+            raise RunError(f"the trigger asked {_MOST_REPEATS} times for vehicle {name!r} at {now} ns: it is faulty")
 
     def _decide_at_once(self, migration: Migration) -> None:
         """Decide without a market: the trigger's target, the configured bandwidth, no price."""

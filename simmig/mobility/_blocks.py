@@ -16,7 +16,7 @@ from simmig.mobility.trace import Trace
 from simmig.units import NS_PER_US
 
 FAN_OUT = 4  # 2, 3, 5 and 8 are no quicker in tests/benchmarks/bench_coverage.py
-_LEVELS = 6  # above them, one block for each path
+_LEVELS = 4  # above them, one block for each path
 _CHUNK_PAIRS = 1 << 22  # fixes times RSUs: the arrays of one chunk stay in the processor's cache
 _MIN_CHUNK_FIXES = 1 << 12
 _FEW_RSUS = 64
