@@ -44,11 +44,12 @@ class Draws:
     def __init__(self, seed: int, *names: str | int) -> None:
         self._state = _digest(seed, names, 8)
 
-    def numbered(self, number: int) -> Draws:
-        """Return the draws of this cause's event `number`: as `Draws` of a longer name, at a fifth of the cost."""
-        child = Draws.__new__(Draws)
-        child._state = _mixed(self._state ^ _mixed(number + _GOLDEN))
-        return child
+    def uniform_of(self, number: int) -> float:
+        """Return the number of this cause's event `number`, uniform on (0, 1); uses up nothing.
+
+        As the first draw of a longer name, at a tenth of the cost.
+        """
+        return ((_mixed(self._state ^ _mixed(number + _GOLDEN)) >> 12) + 0.5) * 2.0**-52
 
     def uniform(self) -> float:
         """Return the next number, uniform on (0, 1), both ends excluded."""

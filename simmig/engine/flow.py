@@ -52,6 +52,7 @@ class Flow:
         if migration.transfer_start_ns == NEVER:
             migration.transfer_start_ns = now
         migration.copy_from_ns = now
+        migration.leaves_ns = self._state.world.present_until_ns(migration.vehicle, now)
         due_ns, failure = self._transfers.plan(migration, now)
         if failure is None and self._queues.is_foreseeable:
             # The rest is known too: one event for the completion instead of one at each stage.
@@ -83,15 +84,16 @@ class Flow:
         self._schedule_completion(migration)
 
     def _schedule_completion(self, migration: Migration) -> None:
-        leaves_ns = self._state.world.present_until_ns(migration.vehicle, self._state.clock._now)
-        if migration.completed_ns > leaves_ns:
-            self._schedule(migration, leaves_ns, Outcome.OUT_OF_COVERAGE)
+        if migration.completed_ns > migration.leaves_ns:
+            self._schedule(migration, max(migration.leaves_ns, self._state.clock._now), Outcome.OUT_OF_COVERAGE)
         else:
             self._schedule(migration, migration.completed_ns, None)
 
     def _complete(self, migration: Migration) -> None:
         state, vehicle = self._state, migration.vehicle
-        self._stop_copying(migration)
+        if migration.copy_from_ns != NEVER:
+            # Exact: the copy ended where the integral of the rate reached the size.
+            migration.sent_bit += migration.data_bit - migration.copied_bit
         state.host[vehicle] = migration.target
         state.in_flight[vehicle] = None
         delay_s = (migration.completed_ns - migration.requested_ns) / NS_PER_S
@@ -112,7 +114,6 @@ class Flow:
         if migration.copy_from_ns == NEVER:
             return
         if migration.is_copied(self._state.clock._now):
-            # Exact: the copy ends where the integral of the rate reaches the size.
             piece_bit = migration.data_bit - migration.copied_bit
         else:
             piece_bit = self._transfers.sent_bit(migration, self._state.clock._now)

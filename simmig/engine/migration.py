@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simmig.log import EventLog
-from simmig.records import NEVER, NOBODY, Outcome
+from simmig.records import MIGRATION, NEVER, NOBODY, Outcome
 
 
 class Migration:
@@ -20,6 +20,7 @@ class Migration:
         "formula_delay_s",
         "hint",
         "is_blocked",
+        "leaves_ns",
         "number",
         "pairing_theta",
         "paused_ns",
@@ -67,6 +68,7 @@ class Migration:
         self.pairing_theta = 1.0
         self.formula_delay_s = 0.0
         self.token = 0  # entries of the stream with another token are stale
+        self.leaves_ns = NEVER  # when the vehicle's trip ends
         self.copy_from_ns = NEVER  # start of the uninterrupted piece of copying under way
         self.paused_ns = NEVER  # when a paused re-instantiation was frozen
 
@@ -83,7 +85,7 @@ class Migration:
         done = outcome in (Outcome.COMPLETED, Outcome.LATE)
         # What follows the copy is planned ahead; it counts only once it is reached.
         service_start_ns = self.service_start_ns if self.service_start_ns <= ended_ns else NEVER
-        log.migration.append(
+        log.migration.data += MIGRATION.pack(
             self.number,
             self.vehicle,
             self.source,

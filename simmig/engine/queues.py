@@ -9,9 +9,9 @@ from simmig.rng import Draws, stream
 from simmig.twins.queueing import (
     BackgroundMM1,
     BackgroundSettings,
+    StationaryWait,
     TaskQueue,
     mean_wait_s,
-    stationary_wait_s,
 )
 from simmig.units import NS_PER_S
 from simmig.world import World
@@ -37,6 +37,7 @@ class Queues:
         )
         self._wait_s: Callable[[Migration, int, int], float] = self._no_wait_s
         if isinstance(settings, BackgroundSettings):
+            self._waits = [StationaryWait(*rates) for rates in self._rates]
             self.mean_wait_s = [mean_wait_s(*rates) for rates in self._rates]
             if settings.memory:
                 self._memory = [BackgroundMM1(*rates) for rates in self._rates]
@@ -56,7 +57,7 @@ class Queues:
         if luck is None:
             name = self._world.trace.vehicle_id[vehicle]
             luck = self._luck[vehicle] = Draws(self._world.seed, "queue", name)
-        return stationary_wait_s(luck.numbered(migration.attempt), *self._rates[migration.target])
+        return self._waits[migration.target].exceeded_s(luck.uniform_of(migration.attempt))
 
     def _remembered_s(self, migration: Migration, now: int, _service_ns: int) -> float:
         # The papers re-instantiate on a processor of its own: the twin adds no work to the background's queue.

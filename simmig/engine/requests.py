@@ -86,9 +86,9 @@ class Requests:
 
     def decide(self, migration: Migration, target: int) -> None:
         """Send the twin to this RSU with the bandwidth that the migration now holds."""
-        migration.decided_ns = self._state.clock._now
+        now = migration.decided_ns = self._state.clock._now
         migration.target = target
-        self.arm(migration.vehicle, target)
+        self._arm_at(migration.vehicle, self._next(migration.vehicle, target, now, retry=False))
         self._flow.begin(migration)
 
     def _on_failure(self, migration: Migration, outcome: Outcome) -> None:

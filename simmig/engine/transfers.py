@@ -64,8 +64,7 @@ class BackhaulTransfers:
 
     def plan(self, migration: Migration, now: int) -> tuple[int, Outcome | None]:
         """Return when the copy ends, or when the vehicle is gone first."""
-        leaves_ns = self._world.present_until_ns(migration.vehicle, now)
-        rate_bit_s = migration.rate_bit_s
+        leaves_ns, rate_bit_s = migration.leaves_ns, migration.rate_bit_s
         if rate_bit_s > 0.0:
             left_s = (migration.data_bit - migration.copied_bit) / rate_bit_s
             # Compared as floats: a rate near 0 gives more seconds than an integer clock can hold.
@@ -83,7 +82,7 @@ class BlockBackhaulTransfers(BackhaulTransfers):
 
     def plan(self, migration: Migration, now: int) -> tuple[int, Outcome | None]:
         """Return when the copy ends, or when the vehicle is gone first."""
-        leaves_ns = self._world.present_until_ns(migration.vehicle, now)
+        leaves_ns = migration.leaves_ns
         result = self._send(migration, now, leaves_ns)
         if result.end_s is None:
             return leaves_ns, Outcome.OUT_OF_COVERAGE
@@ -126,7 +125,7 @@ class AccessTransfers:
 
     def plan(self, migration: Migration, now: int) -> tuple[int, Outcome | None]:
         """Return when the copy ends, or when the vehicle leaves the target's zone or the trace first."""
-        gone_ns = self._world.present_until_ns(migration.vehicle, now)
+        gone_ns = migration.leaves_ns
         lost_ns = self._world.covered_until_ns(migration.vehicle, migration.target, now)
         until_ns = min(gone_ns, lost_ns)
         result = self._send(migration, now, until_ns)

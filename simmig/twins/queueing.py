@@ -1,7 +1,7 @@
 """The wait of a twin in front of an RSU's processor: behind background work, behind other twins, or none.
 
 Background work is an M/M/1 queue (002, section II-B) that is never simulated packet by packet: its workload
-is drawn from its exact law, for one instant (`stationary_wait_s`) or jointly along time (`BackgroundMM1`).
+is drawn from its exact law, for one instant (`StationaryWait`) or jointly along time (`BackgroundMM1`).
 Rates are per second; the closed forms hold for first come, first served.
 """
 
@@ -16,7 +16,6 @@ from pydantic import Field
 
 from simmig.contracts import FloatArray, Plugin
 from simmig.errors import InputError
-from simmig.rng import Draws
 
 _MOST_UTILISATION = 0.99  # of a queue with memory: its table has 1.3 million rows there, without bound above
 _TABLE_REST = 1e-14  # probability of a busy period beyond the table
@@ -70,8 +69,7 @@ def wait_quantile_s(probability: float, arrival_per_s: float, service_per_s: flo
 
     From P(W > x) = rho e^{-(mu - lambda) x}.
     """
-    _check_stable(arrival_per_s, service_per_s)
-    return _wait_exceeded_s(1.0 - probability, arrival_per_s, service_per_s)
+    return StationaryWait(arrival_per_s, service_per_s).exceeded_s(1.0 - probability)
 
 
 def p_zero(arrival_per_s: float, service_per_s: float) -> float:
@@ -103,13 +101,22 @@ def p_empty_at(time_s: float, arrival_per_s: float, service_per_s: float) -> flo
     return 1.0 - float(value)
 
 
-def stationary_wait_s(draws: Draws, arrival_per_s: float, service_per_s: float) -> float:
-    """Return a draw of the wait at one instant: 0 with probability 1 - rho, else exponential.
+class StationaryWait:
+    """The wait at one instant of an M/M/1 queue: 0 with probability 1 - rho, else exponential of rate mu - lambda."""
 
-    The rate is mu - lambda. Uses one number: the same draw at a busier queue is a longer wait.
-    """
-    _check_stable(arrival_per_s, service_per_s)
-    return _wait_exceeded_s(draws.uniform(), arrival_per_s, service_per_s)
+    __slots__ = ("_rest_per_s", "_rho")
+
+    def __init__(self, arrival_per_s: float, service_per_s: float) -> None:
+        _check_stable(arrival_per_s, service_per_s)
+        self._rho = arrival_per_s / service_per_s
+        self._rest_per_s = service_per_s - arrival_per_s
+
+    def exceeded_s(self, probability: float) -> float:
+        """Return the wait that is exceeded with this probability; of a uniform number, a draw of the wait.
+
+        The same number at a busier queue is a longer wait.
+        """
+        return math.log(self._rho / probability) / self._rest_per_s if probability < self._rho else 0.0
 
 
 class TaskQueue:
@@ -211,13 +218,6 @@ def _served_in_busy_period(rho: float) -> FloatArray:
     ratios = 2.0 * (2.0 * k - 1.0) / (k + 1.0) * z  # P(k + 1) / P(k)
     cumulated: FloatArray = np.cumprod(np.concatenate(([1.0 / (1.0 + rho)], ratios))).cumsum()
     return cumulated[: 1 + int(np.searchsorted(cumulated, 1.0 - _TABLE_REST))]
-
-
-def _wait_exceeded_s(probability: float, arrival_per_s: float, service_per_s: float) -> float:
-    rho = arrival_per_s / service_per_s
-    if probability >= rho:
-        return 0.0
-    return math.log(rho / probability) / (service_per_s - arrival_per_s)
 
 
 def _check_stable(arrival_per_s: float, service_per_s: float) -> None:

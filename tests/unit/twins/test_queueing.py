@@ -15,17 +15,21 @@ from simmig.twins.queueing import (
     BackgroundSettings,
     NoQueueSettings,
     QueueSettings,
+    StationaryWait,
     TaskQueue,
     TaskSettings,
     mean_wait_s,
     p_empty_at,
     p_zero,
-    stationary_wait_s,
     wait_quantile_s,
     wait_sd_s,
 )
 
 LAMBDA, MU = 450.0, 500.0  # 002, section VI: arrivals and services per second
+
+
+def stationary_wait_s(draws, arrival_per_s, service_per_s):
+    return StationaryWait(arrival_per_s, service_per_s).exceeded_s(draws.uniform())
 
 
 def test_wait_of_002():
