@@ -61,11 +61,11 @@ class Stream:
         self._added = 0
         self._armed_ns: int | None = None
         # One event serves the stream for ever: SimPy forgets it once it has happened.
-        self._callbacks = [self._fire]
+        self._callbacks: list[Callable[[Any], None]] = [self._fire]
         self._event = Event(clock)
         self._event._ok = True
         self._event._value = None
-        self._event.callbacks = None
+        self._event.callbacks = None  # type: ignore[assignment]  # what SimPy sets when an event has happened
 
     def add(self, time_ns: int, number: int, item: object) -> None:
         """Add one entry; entries of equal time and number are handled in the order in which they were added.
@@ -91,7 +91,8 @@ class Stream:
         event.callbacks = self._callbacks
         # What SimPy's `schedule` does, without two calls for each of millions of events; `add` has checked the time.
         clock = self._clock
-        heappush(clock._queue, (time_ns, self._rank, next(clock._eid), event))
+        entry: tuple[Any, Any, int, Event] = (time_ns, self._rank, next(clock._eid), event)
+        heappush(clock._queue, entry)
         self._armed_ns = time_ns
 
     def _fire(self, _event: Event) -> None:

@@ -46,6 +46,7 @@ class Market:
         self._pending: list[Migration] = []
         self._closing = Stream(state.clock, Rank.ROUND, self._on_close)
         self._rounds = 0
+        self._luck: dict[int, Draws] = {}  # by vehicle
         unknown = np.full(state.world.rsus.sites.count, np.nan)
         self._last_price, self._last_demand, self._last_utility = unknown, unknown.copy(), unknown.copy()
         self.is_due = False
@@ -106,33 +107,41 @@ class Market:
         """Record the round with its certificate and send every twin on its way."""
         self._record(closed, price, demand)
         theta = closed.game.pairing(price)
-        for i, migration in enumerate(closed.migrations):
+        choices = self._choose(closed, theta, demand).tolist()
+        for i, (migration, choice) in enumerate(zip(closed.migrations, choices, strict=True)):
             migration.round = closed.index
-            choice = self._choose(migration, theta[i], demand[i])
             if choice == NOBODY:
                 self._flow.abort(migration, Outcome.REFUSED)
                 continue
-            migration.bandwidth_hz = float(demand[i, choice]) * closed.game.bandwidth_unit_hz
+            bought = float(demand[i, choice])
+            migration.bandwidth_hz = bought * closed.game.bandwidth_unit_hz
             migration.price = float(price[choice])
-            migration.payment = migration.price * float(demand[i, choice])
+            migration.payment = migration.price * bought
             migration.pairing_theta = float(theta[i, choice])
             self._requests.decide(migration, int(closed.rsu[choice]))
 
-    def _choose(self, migration: Migration, theta: FloatArray, demand: FloatArray) -> int:
-        """Return the column of the RSU that serves the request: drawn with theta among those it buys from."""
-        weight = [float(t) if b > 0.0 else 0.0 for t, b in zip(theta, demand, strict=True)]
-        total = sum(weight)
-        if total <= 0.0:
-            return NOBODY
+    def _choose(self, closed: Round, theta: FloatArray, demand: FloatArray) -> IntArray:
+        """Return the column of the RSU that serves each request [I], `NOBODY` for those that buy nothing.
+
+        Drawn with theta among the RSUs that the request buys from, or the most probable one.
+        """
+        weight = np.where(demand > 0.0, theta, 0.0)
+        reached = np.cumsum(weight, axis=1)
+        total = reached[:, -1]
         if self._rules.pairing == "best":
-            return weight.index(max(weight))
-        name = self._state.log.vehicle_id[migration.vehicle]
-        left = Draws(self._state.world.seed, "pairing", name, migration.attempt).uniform() * total
-        for column, part in enumerate(weight):
-            left -= part
-            if left <= 0.0 < part:
-                return column
-        return max(column for column, part in enumerate(weight) if part > 0.0)
+            choice = weight.argmax(axis=1)
+        else:
+            luck = np.array([self._luck_of(m.vehicle).uniform_of(m.attempt) for m in closed.migrations])
+            # The first column whose running sum exceeds the draw; it has weight, because the sum rises there.
+            choice = (reached > (luck * total)[:, None]).argmax(axis=1)
+        return np.where(total > 0.0, choice, NOBODY)
+
+    def _luck_of(self, vehicle: int) -> Draws:
+        luck = self._luck.get(vehicle)
+        if luck is None:
+            name = self._state.log.vehicle_id[vehicle]
+            luck = self._luck[vehicle] = Draws(self._state.world.seed, "pairing", name)
+        return luck
 
     def _record(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
         game = closed.game
