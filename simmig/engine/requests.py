@@ -58,8 +58,12 @@ class Requests:
         armed, hint = item
         if armed != self._armed[vehicle]:
             return
-        state = self._state
-        self._check_progress(vehicle, state.clock._now)
+        state, now = self._state, self._state.clock._now
+        self._check_progress(vehicle, now)
+        host = state.host[vehicle]
+        if hint == NOBODY and state.world.covered_until_ns(vehicle, host, now) > now:
+            self.arm(vehicle, host)  # in its RSU's margin with nowhere to go: it may stay until it has to leave
+            return
         older = state.in_flight[vehicle]
         if older is not None:
             self._flow.abort(older, Outcome.SUPERSEDED)

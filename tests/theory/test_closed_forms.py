@@ -69,9 +69,10 @@ def test_crossing_time_by_hand(simulate):
     assert run.migrations["outcome"].tolist() == ["completed", "out_of_coverage"]
 
 
-def test_a_margin_asks_that_much_earlier(simulate):
+def test_a_margin_asks_that_much_earlier_where_there_is_somewhere_to_go(simulate):
     run = simulate(scenario(trigger='{ kind = "coverage_exit", margin_m = 20.0 }'), cars_csv=passes(1))
-    assert run.migrations["requested_s"].iloc[0] == 48.0
+    assert run.migrations["requested_s"].tolist() == [48.0, 100.0]
+    assert run.migrations["outcome"].tolist() == ["completed", "out_of_coverage"]
 
 
 def test_the_nearest_rsu_changes_half_way(simulate):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from pyulog import ULog
 
 _MAGIC = b"ULog\x01\x12\x35"
+_HEADER_BYTES = 16
+_DEFINITIONS, _FIRST_DATA = b"BFIMPQ", b"ALC"  # kinds of messages before the data, and those that end them
+_LONGEST_UNKNOWN = 10_000  # bytes of a message of a kind still unknown, as pyulog has it
 Topic = Literal["vehicle_gps_position", "sensor_gps", "vehicle_global_position"]
 # GPS first: only it knows UTC. The estimate is smoother, but counts from the start of the autopilot.
 _TOPICS: tuple[Topic, ...] = ("vehicle_gps_position", "sensor_gps", "vehicle_global_position")
@@ -61,7 +66,7 @@ class Format(TraceFormat):
             b=lat,
             z=alt,
             epoch_us=epoch_us,
-            notes={"rows": len(lon), "without_fix": int((~has_fix).sum())},
+            notes={"rows": len(lon), "without_fix": int((~has_fix).sum()), "log_corrupt": int(log.file_corruption)},
             remarks=("the log is corrupt in places; fixes may be missing",) if log.file_corruption else (),
         )
         rows = np.flatnonzero(has_fix)
@@ -86,12 +91,28 @@ def _open(path: Path) -> ULog:
         magic = file.read(len(_MAGIC))
         if magic != _MAGIC:
             raise TraceError(f"{path}: not a ULog file: starts with {magic.hex()}, expected {_MAGIC.hex()}")
+        _check_definitions(path, file)
         file.seek(0)
         try:
-            return ULog(file, list(_TOPICS), disable_str_exceptions=True)
-        except (ULogException, LookupError, OSError, TypeError, ValueError, struct.error) as error:
-            # pyulog stumbles over damaged definitions with whatever its own code raises.
-            raise TraceError(f"{path}: not readable as ULog: {type(error).__name__} {error}") from error
+            with redirect_stdout(io.StringIO()):  # pyulog prints what it finds damaged
+                return ULog(file, list(_TOPICS), disable_str_exceptions=True)
+        except (ULogException, OSError) as error:  # OSError: damage that makes it seek to before the start
+            raise TraceError(f"{path}: not readable as ULog: {error}") from error
+
+
+def _check_definitions(path: Path, file: BinaryIO) -> None:
+    """Raise TraceError if the messages before the data do not fit together: pyulog can loop for ever over them."""
+    start = _HEADER_BYTES
+    while True:
+        file.seek(start)
+        head = file.read(3)
+        size, kind = struct.unpack("<HB", head) if len(head) == 3 else (0, _FIRST_DATA[0])
+        if kind in _FIRST_DATA:
+            return
+        is_strange = kind not in _DEFINITIONS and (kind == 0 or not 0 < size <= _LONGEST_UNKNOWN)
+        if is_strange or len(file.read(size)) < size:
+            raise TraceError(f"{path}: cut or damaged at byte {start}, before the flight data begin")
+        start += 3 + size
 
 
 def _coordinates(path: Path, topic: str, data: dict[str, Any]) -> tuple[FloatArray, FloatArray, FloatArray]:

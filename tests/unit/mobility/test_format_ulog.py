@@ -74,7 +74,7 @@ def test_old_and_new_layouts(log, layout, rows):
     assert raw.z.tolist() == [80.123, 80.456]
     assert (raw.t_us.tolist(), raw.epoch_us) == ([UTC_US, UTC_US + 9], 0)
     assert raw.vehicle_id == ("flight_7",)
-    assert raw.notes == {"rows": 2, "without_fix": 0}
+    assert raw.notes == {"rows": 2, "without_fix": 0, "log_corrupt": 0}
 
 
 def row(boot_us, utc_us, fix=3):
@@ -84,7 +84,7 @@ def row(boot_us, utc_us, fix=3):
 def test_rows_without_a_fix_are_left_out_and_not_held_against_the_log(log):
     raw = Format().read(log({GPS: (NEW, [row(1, 0, 0), row(2, 0, 1), row(3, UTC_US, 3)])}))
     assert raw.t_us.tolist() == [UTC_US]
-    assert raw.notes == {"rows": 1, "without_fix": 2}
+    assert raw.notes == {"rows": 1, "without_fix": 2, "log_corrupt": 0}
     assert assemble(raw, choose_frame([raw])).fix_count == 1
     assert "has 2 rows, none with a GPS fix" in refusal(log({GPS: (NEW, [row(1, 0, 0), row(2, 0, 1)])}))
 
@@ -151,6 +151,35 @@ def test_a_log_corrupt_in_the_middle_is_read_and_said_to_be(test_data):
     raw = Format().read(test_data / "bad" / "ulog_corrupt_middle.ulg")
     assert len(raw.t_us) == 429
     assert raw.remarks == ("the log is corrupt in places; fixes may be missing",)
+    assert raw.notes["log_corrupt"] == 1
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("damage", [b"\xff\x7fF", b"\x00\x00\x00", b"\x00\x00Z", b"\x20\x4eZ", b"\x05\x00Fab"])
+def test_damage_before_the_data_is_refused(log, damage):
+    path = log({GPS: (NEW, [row(1, UTC_US)])})
+    data = path.read_bytes()
+    path.write_bytes(data[:16] + damage + (data[16:] if damage[-1:] == b"Z" else b""))
+    assert refusal(path) == "flight_7.ulg: cut or damaged at byte 16, before the flight data begin"
+
+
+def test_kinds_of_messages_that_came_later_are_skipped(log):
+    path = log({GPS: (NEW, [row(1, UTC_US)])})
+    data = path.read_bytes()
+    path.write_bytes(data[:16] + b"\x04\x00Znews" + data[16:])
+    assert Format().read(path).t_us.tolist() == [UTC_US]
+
+
+def test_logs_of_a_future_that_old_readers_must_not_read(log):
+    path = log({GPS: (NEW, [row(1, UTC_US)])})
+    data = path.read_bytes()
+    path.write_bytes(data[:16] + message("B", bytes(8) + b"\x02" + bytes(31)) + data[16:])
+    assert "not readable as ULog: Unknown incompatible flag set" in refusal(path)
+
+
+def test_damage_is_not_printed(test_data, capsys):
+    Format().read(test_data / "bad" / "ulog_corrupt_middle.ulg")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_real_logs(test_data):
@@ -161,7 +190,7 @@ def test_real_logs(test_data):
     trace = assemble(survey, choose_frame([survey]), TraceOptions(require_altitude=True, ground_altitude_m=386.0))
     assert 65.0 < trace.z_m.max() < 80.0  # a climb of 70 m
     tagged = Format().read(test_data / "ulog" / "sample_logging_tagged_and_default_params.ulg")
-    assert tagged.notes == {"rows": 44, "without_fix": 146}
+    assert tagged.notes == {"rows": 44, "without_fix": 146, "log_corrupt": 0}
     assert (tagged.a[0], tagged.b[0]) == (pytest.approx(8.5455942), pytest.approx(47.3977419))
     for name in ("sample.ulg", "sample_appended_multiple.ulg"):
         assert "no position" in refusal(test_data / "ulog" / name)
