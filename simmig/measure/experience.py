@@ -8,8 +8,8 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
-from simmig.measure.grouped import spread
 from simmig.measure.service import Segments, covered_s, interruptions_s, served
+from simmig.mobility.grouped import spread
 from simmig.qoe.immersion import immersion
 from simmig.records import NEVER
 from simmig.units import NS_PER_S

@@ -8,8 +8,8 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
-from simmig.measure.grouped import count_before, spread
 from simmig.mobility.coverage import Intervals
+from simmig.mobility.grouped import last_at, spread
 from simmig.records import NEVER, FaultPhase, Outcome
 from simmig.units import NS_PER_S
 
@@ -59,8 +59,8 @@ def served(log: EventLog, coverage: Intervals, end_ns: int) -> Segments:
     zone = coverage.vehicle.astype(np.int64) * rsus + coverage.rsu
     wanted = episodes.vehicle * rsus + episodes.rsu
     low, high = np.searchsorted(zone, wanted, side="left"), np.searchsorted(zone, wanted, side="right")
-    first = count_before(coverage.exit_ns, low, high, episodes.start_ns)
-    past = count_before(coverage.enter_ns, low, high, episodes.end_ns - 1)
+    first = last_at(coverage.exit_ns, low, high, episodes.start_ns) + 1
+    past = last_at(coverage.enter_ns, low, high, episodes.end_ns - 1) + 1
     owner, index = spread(first, np.maximum(past - first, 0))
     start = np.maximum(episodes.start_ns[owner], coverage.enter_ns[index])
     end = np.minimum(episodes.end_ns[owner], coverage.exit_ns[index])
@@ -119,7 +119,7 @@ def interruptions_s(log: EventLog, segments: Segments) -> FloatArray:
     vehicle = rows["vehicle"][started].astype(np.int64)
     resumed = rows["ended_ns"][started]
     low, high = segments.bounds(vehicle)
-    after = count_before(segments.start_ns, low, high, resumed - 1)
+    after = last_at(segments.start_ns, low, high, resumed - 1) + 1
     usable = (after > low) & (after < high)
     order = np.lexsort((resumed, vehicle))
     is_last = np.ones(len(order), dtype=bool)

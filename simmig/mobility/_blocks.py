@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.mobility.grouped import spread
 from simmig.mobility.trace import Trace
 from simmig.units import NS_PER_US
 
@@ -113,13 +114,6 @@ def _extent(paths: Paths) -> Box:
     low = [np.minimum.reduceat(axis, begin) for axis in paths.axes]
     high = [np.maximum.reduceat(axis, begin) for axis in paths.axes]
     return low, high
-
-
-def spread(first: IntArray, count: IntArray, step: int = 1) -> tuple[IntArray, IntArray]:
-    """Return (owner, index): owner k repeated count[k] times beside first[k], first[k] + step, ..."""
-    owner = np.repeat(np.arange(len(count)), count)
-    begin = np.cumsum(count) - count
-    return owner, np.repeat(first - begin * step, count) + np.arange(len(owner)) * step
 
 
 def descend(

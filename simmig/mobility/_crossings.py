@@ -8,9 +8,10 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.geometry import ball_span, plane_crossing, slab_span
-from simmig.mobility._blocks import Box, Level, Paths, descend, segment_box, spread
+from simmig.mobility._blocks import Box, Level, Paths, descend, segment_box
 from simmig.mobility._polygons import Faces, PolygonZones
 from simmig.mobility._zones import RoundZones
+from simmig.mobility.grouped import spread
 
 
 @dataclass(frozen=True, slots=True)

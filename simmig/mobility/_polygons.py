@@ -9,7 +9,8 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.geometry import ray_crosses
-from simmig.mobility._blocks import Box, spread
+from simmig.mobility._blocks import Box
+from simmig.mobility.grouped import spread
 from simmig.mobility.sites import Rings, Sites
 
 

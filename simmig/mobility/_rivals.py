@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
-from simmig.mobility._blocks import Box, spread
+from simmig.mobility._blocks import Box
+from simmig.mobility.grouped import spread
 
 # Of a squared distance: what is less is rounding. At a kilometre it is less than a nanometre.
 TIE = 1e-12

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from simmig.contracts import IntArray
-from simmig.mobility._lookup import last_at
 from simmig.mobility.coverage import Intervals
+from simmig.mobility.grouped import last_at
 from simmig.mobility.positions import Positions
 from simmig.mobility.sites import Sites
 from simmig.mobility.trace import Int32Array, Trace

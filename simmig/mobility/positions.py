@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.mobility._blocks import chunks
-from simmig.mobility._lookup import last_at
+from simmig.mobility.grouped import last_at
 from simmig.mobility.trace import Trace
 from simmig.units import NS_PER_US
 

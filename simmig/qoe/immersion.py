@@ -24,23 +24,3 @@ def immersion(
     threshold: such an image is worse than none. 001, equations (6) and (7), with r0 made explicit.
     """
     return mu * np.log1p(rate_bit_s / reference_bit_s) * np.log(ssim / ssim_threshold)
-
-
-def immersion_loss_s(before: float, time_s: FloatArray, during: FloatArray) -> float:
-    """Return the integral of `before` minus immersion, immersion times seconds.
-
-    Immersion is during[K] between the instants time_s[K + 1]: 0 while the service is down, `before` what the
-    user had when the interruption began.
-    """
-    return float(np.sum((before - during) * np.diff(time_s)))
-
-
-def mean_immersion(time_s: FloatArray, values: FloatArray) -> float:
-    """Return the average over time of immersion that is values[K] between the instants time_s[K + 1].
-
-    Raises ValueError if no time passes.
-    """
-    session_s = float(time_s[-1] - time_s[0])
-    if not session_s > 0.0:
-        raise ValueError(f"a session needs a length > 0, got {session_s!r} s")
-    return float(np.sum(values * np.diff(time_s))) / session_s

@@ -34,19 +34,6 @@ class TransferResult:
     sent_bit: float
 
 
-def constant_rate_transfer(size_bit: float, rate_bit_s: float, available_s: float = math.inf) -> TransferResult:
-    """Return the transfer of `size_bit` at one rate >= 0 over a link that lives `available_s`.
-
-    This is the transmission delay D / r of 002, section II-B.
-    """
-    _check_size(size_bit)
-    if rate_bit_s == 0.0:
-        return TransferResult(None, 0.0)
-    if size_bit / rate_bit_s > available_s:
-        return TransferResult(None, rate_bit_s * available_s)
-    return TransferResult(size_bit / rate_bit_s, size_bit)
-
-
 def block_fading_transfer(
     size_bit: float,
     rate_bit_s: RateOfFade,

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simmig.log import EventLog
-from simmig.measure.grouped import count_before, spread
 from simmig.measure.service import covered_s, hosting, interruptions_s, served
 from simmig.mobility.coverage import Intervals
 from simmig.records import NEVER, FaultPhase, Outcome
@@ -96,25 +95,3 @@ def test_property_time_covered_is_that_of_counting_seconds(rows):
     spans = [(vehicle, k % 4, start, start + length) for k, (vehicle, start, length) in enumerate(rows)]
     want = [len({s for v, _, a, b in spans if v == vehicle for s in range(a, b)}) for vehicle in range(3)]
     assert covered_s(visits(*spans), 3, 100 * S).tolist() == want
-
-
-@settings(derandomize=True, deadline=None, max_examples=100)
-@given(st.lists(st.lists(st.integers(0, 9), max_size=12), min_size=1, max_size=5), st.data())
-def test_property_grouped_search_is_searchsorted_in_every_group(groups, data):
-    values = np.array([v for group in groups for v in sorted(group)], dtype=np.int64)
-    ends = np.cumsum([len(group) for group in groups])
-    starts = ends - [len(group) for group in groups]
-    queries = np.array(data.draw(st.lists(st.integers(-1, 10), min_size=len(groups), max_size=len(groups))))
-    if len(values) == 0:
-        return
-    want = [
-        start + np.searchsorted(sorted(group), query, side="right")
-        for group, start, query in zip(groups, starts, queries, strict=True)
-    ]
-    assert count_before(values, starts, ends, queries).tolist() == want
-
-
-def test_spread_counts_from_each_first():
-    owner, index = spread(np.array([5, 0, 7]), np.array([2, 0, 3]))
-    assert owner.tolist() == [0, 0, 2, 2, 2]
-    assert index.tolist() == [5, 6, 7, 8, 9]

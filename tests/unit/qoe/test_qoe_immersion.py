@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from simmig.qoe.immersion import immersion, immersion_loss_s, mean_immersion
+from simmig.qoe.immersion import immersion
 from simmig.qoe.quality import RateCurveSsim
 
 # rate Mbit/s, SSIM, ln(1 + r / 1 Mbit/s), ln(SSIM / 0.525), immersion for mu = 1, rows where the fit is valid
@@ -47,42 +45,3 @@ def test_broadcasts():
     values = immersion(rate_bit_s, ssim, 0.525, mu=2.0)
     assert values.shape == (2, 3)
     assert values[1, 2] == pytest.approx(2.0 * math.log(4.0) * math.log(0.7 / 0.525), rel=1e-12)
-
-
-def test_loss_of_an_interruption():
-    # 0.4 s down, 0.6 s at a quarter, then better than before for 1 s.
-    time_s, during = np.array([10.0, 10.4, 11.0, 12.0]), np.array([0.0, 0.5, 2.5])
-    assert immersion_loss_s(2.0, time_s, during) == pytest.approx(2.0 * 0.4 + 1.5 * 0.6 - 0.5 * 1.0, rel=1e-12)
-
-
-def test_mean_over_a_session_with_downtime():
-    time_s, values = np.array([0.0, 8.0, 8.5, 10.0]), np.array([1.0, 0.0, 2.0])
-    assert mean_immersion(time_s, values) == pytest.approx((8.0 + 0.0 + 3.0) / 10.0, rel=1e-12)
-
-
-def test_session_of_no_length_is_refused():
-    with pytest.raises(ValueError, match=r"length > 0, got 0\.0 s"):
-        mean_immersion(np.array([3.0, 3.0]), np.array([1.0]))
-
-
-@settings(deadline=None, max_examples=60, derandomize=True)
-@given(
-    st.lists(st.tuples(st.floats(0.01, 10.0), st.floats(-2.0, 5.0)), min_size=1, max_size=12),
-    st.floats(0.0, 5.0),
-)
-def test_property_loss_and_mean_tell_the_same_story(pieces, before):
-    time_s = np.cumsum([100.0, *(length for length, _ in pieces)])
-    values = np.array([value for _, value in pieces])
-    session_s = time_s[-1] - time_s[0]
-    loss_s = immersion_loss_s(before, time_s, values)
-    assert loss_s == pytest.approx((before - mean_immersion(time_s, values)) * session_s, abs=1e-9)
-    by_hand = sum((before - value) * length for length, value in pieces)
-    assert loss_s == pytest.approx(by_hand, abs=1e-9)
-
-
-@settings(deadline=None, max_examples=60, derandomize=True)
-@given(st.floats(1.5e6, 1e9), st.floats(1.01, 2.0))
-def test_property_more_rate_is_more_immersion(rate_bit_s, factor):
-    rates = np.array([rate_bit_s, rate_bit_s * factor])
-    less, more = immersion(rates, RateCurveSsim().ssim(rates), 0.525)
-    assert more > less

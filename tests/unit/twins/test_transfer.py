@@ -13,7 +13,6 @@ from simmig.twins import transfer
 from simmig.twins.transfer import (
     TransferResult,
     block_fading_transfer,
-    constant_rate_transfer,
     moving_transfer,
 )
 from simmig.units import NS_PER_S
@@ -40,18 +39,6 @@ def drive_by(x0_m, x1_m):
     """One straight leg past the RSU: t_ns, offset_m."""
     t_ns = np.array([0, round((x1_m - x0_m) / V_M_S * NS_PER_S)])
     return t_ns, np.array([[x0_m, Y_M, 0.0], [x0_m + V_M_S * t_ns[1] / NS_PER_S, Y_M, 0.0]])
-
-
-@pytest.mark.parametrize(("size_mb", "rate_mbit_s"), [(30, 100.0), (50, 25.0)])
-def test_constant_rate(size_mb, rate_mbit_s):
-    result = constant_rate_transfer(size_mb * 8e6, rate_mbit_s * 1e6)
-    assert result == TransferResult(size_mb * 8 / rate_mbit_s, size_mb * 8e6)
-
-
-def test_constant_rate_over_a_link_that_ends():
-    assert constant_rate_transfer(100.0, 10.0, available_s=10.0) == TransferResult(10.0, 100.0)
-    assert constant_rate_transfer(100.0, 10.0, available_s=9.0) == TransferResult(None, 90.0)
-    assert constant_rate_transfer(100.0, 0.0) == TransferResult(None, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -201,8 +188,6 @@ def test_a_single_fix_is_no_path():
 def test_size_must_be_positive(size_bit):
     rng = np.random.Generator(np.random.PCG64(0))
     t_ns, offset_m = drive_by(-250.0, 250.0)
-    with pytest.raises(ValueError, match="finite size > 0"):
-        constant_rate_transfer(size_bit, 1.0)
     with pytest.raises(ValueError, match="finite size > 0"):
         moving_transfer(size_bit, drive_by_rate, t_ns, offset_m)
     with pytest.raises(ValueError, match="finite size > 0"):

@@ -1,4 +1,4 @@
-"""Searches in arrays that are sorted group by group, all at once."""
+"""Searches and ranges in arrays that are sorted group by group, for all groups at once."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def last_at(values: NDArray[Any], low: IntArray, high: IntArray, query: NDArray[
         is_above = values[np.where(is_open, middle, 0)] > query
         high = np.where(is_open & is_above, middle, high)
         low = np.where(is_open & ~is_above, middle, low)
+
+
+def spread(first: IntArray, count: IntArray, step: int = 1) -> tuple[IntArray, IntArray]:
+    """Return (owner, index): owner k repeated count[k] times beside first[k], first[k] + step, ..."""
+    owner = np.repeat(np.arange(len(count)), count)
+    begin = np.cumsum(count) - count
+    return owner, np.repeat(first - begin * step, count) + np.arange(len(owner)) * step
