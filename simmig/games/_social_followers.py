@@ -15,7 +15,8 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.games._social_coupling import Late, Local, settle
-from simmig.games._social_pairs import Market, Pairs, copy_components
+from simmig.games._social_market import Copies, Market
+from simmig.games._social_pairs import Pairs
 
 _TINY = 1e-100  # keeps work / demand finite where nothing is bought
 _FIRST_STEPS = 4
@@ -34,13 +35,34 @@ class Reply:
     owner: IntArray
 
 
-def respond(pairs: Pairs, price: FloatArray, theta: FloatArray, near: Reply | None = None) -> Reply:
+def respond(market: Market, price: FloatArray, theta: FloatArray, near: Reply | None = None) -> Reply:
     """Return the followers' equilibrium among themselves; `price[n]` and `theta[n]` are per pair.
 
     `near` is the reply to similar prices, to start from; the answer does not depend on it but in the last bits.
     """
-    free = np.maximum(pairs.intercept - pairs.slope * price, 0.0)
-    reply = near or Reply(free, np.zeros_like(free), *([pairs.start[:0]] * 3))
+    plain, part = market.plain, market.mixed
+    none = plain.start[:0]
+    free = plain.intercept - plain.slope * price
+    near = near or Reply(np.maximum(free, 0.0), np.zeros_like(free), none, none, none)
+    value = 2.0 * plain.beta * free
+    reply = _replies(plain, value, theta, near)
+    if part is None:
+        return reply
+    origin = part.origin
+    inner = respond_in_turn(part.pairs, price[origin], theta[origin], copied_reply(near, origin, part.pairs.owner))
+    reply.demand[origin], reply.nu[origin] = inner.demand, inner.nu
+    return Reply(
+        reply.demand,
+        reply.nu,
+        np.concatenate([reply.late, origin[inner.late]]),
+        np.concatenate([reply.start, inner.start + len(reply.late)]),
+        np.concatenate([reply.owner, inner.owner + len(reply.start)]),
+    )
+
+
+def respond_in_turn(pairs: Pairs, price: FloatArray, theta: FloatArray, near: Reply) -> Reply:
+    """Return the equilibrium among followers of whom any may have ties, a deadline, or no demand at these prices."""
+    reply = near
     social = pairs.ties.gain(reply.demand)
     worst = np.inf
     for _ in range(_ROUNDS):
@@ -84,8 +106,9 @@ def own_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: Repl
         pair, ease = late.pair, local.ease[late.pair]
         need = _time_shift(pairs, reply, price, theta) + late.drag * ease
         slope[pair] = ease * (late.push * need / late.weight[late.owner] - 1.0)
-    if len(market.mixed):
-        _mixed_slopes(market, price, theta, reply, slope)
+    if market.movers is not None:
+        own = market.movers.own
+        slope[market.movers.origin[own]] = _mixed_slopes(market.movers, price, theta, reply)[own]
     return slope
 
 
@@ -97,11 +120,8 @@ def _time_shift(pairs: Pairs, reply: Reply, price: FloatArray, theta: FloatArray
     return theta[pair] * (mean - time) / price[pair]
 
 
-def _mixed_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: Reply, slope: FloatArray) -> None:
-    """Write the slopes of the mixed pairs into `slope`: every leader of a component gets a copy to move alone."""
-    mixed, leaders = market.mixed, market.eligible.shape[1]
-    unit = np.unique(market.component[mixed] * leaders + market.pairs.leader[mixed])
-    copies = copy_components(market, unit // leaders, unit % leaders)
+def _mixed_slopes(copies: Copies, price: FloatArray, theta: FloatArray, reply: Reply) -> FloatArray:
+    """Return how the demand of every copied pair moves with the price of the leader that moves in its copy."""
     origin, copied = copies.origin, copies.pairs
     same = copied_reply(reply, origin, copied.owner)
     local = derivative(copied, same, theta[origin])
@@ -110,8 +130,7 @@ def _mixed_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: R
         moved = np.where(copies.own[same.late], _time_shift(copied, same, price[origin], theta[origin]), 0.0)
         shift = np.add.reduceat(moved, same.start)
     first = local.apply(np.where(copies.own, -1.0, 0.0), shift)
-    change = settle(copied.ties, local, first, 1.0 / price[origin])
-    slope[origin[copies.own]] = change[copies.own]
+    return settle(copied.ties, local, first, 1.0 / price[origin])
 
 
 def copied_reply(reply: Reply, origin: IntArray, owner: IntArray) -> Reply:

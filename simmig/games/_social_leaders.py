@@ -16,7 +16,8 @@ import numpy as np
 from simmig.contracts import BoolArray, FloatArray
 from simmig.games._social_coupling import sums
 from simmig.games._social_followers import Reply, own_slopes, respond
-from simmig.games._social_pairs import Market, Pairs
+from simmig.games._social_market import Market
+from simmig.games._social_pairs import Pairs
 
 _STEPS = 120
 _MEMORY = 3  # steps to extrapolate from
@@ -72,7 +73,7 @@ def climb(leaders: Leaders, start: FloatArray, sellers: BoolArray) -> tuple[Floa
     price, reply, past = start, None, _Past([], [], None, None)
     for count in range(1, _STEPS + 1):
         theta, posted = pairs.theta(price), price[pairs.leader]
-        reply = respond(pairs, posted, theta, reply)
+        reply = respond(leaders.market, posted, theta, reply)
         margins = _margins(leaders, price, theta, reply)
         moved = _within(price + _newton(pairs, margins, price, bounds, sellers), bounds)
         gap = (moved - price) / price

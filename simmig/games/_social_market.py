@@ -29,13 +29,15 @@ class Copies:
 class Market:
     """The pairs of a round and how they hang together over all admissible prices.
 
-    `plain` are the same pairs for whom the mixed ones are left out of account: followers reply alone, at most one
-    deadline each. `mixed` are those in components with ties and with a deadline or an end of demand, if any.
+    `mixed` are the pairs in components with ties and with a deadline or an end of demand, if any, and `movers` copies
+    of those components for each of their leaders. `plain` are all pairs again, without ties and without the deadlines
+    of the mixed ones.
     """
 
     pairs: Pairs
     plain: Pairs
     mixed: Copies | None
+    movers: Copies | None
     eligible: BoolArray  # [I, J]
     drops: BoolArray  # [n] the price cap is high enough to end this pair's demand
     component: IntArray  # [n] pairs that can influence one another share a number
@@ -45,7 +47,7 @@ class Market:
         pairs = self.pairs
         alpha, slope = pairs.alpha + social, 0.5 / pairs.beta
         alone = replace(pairs, alpha=alpha, ties=_no_ties(pairs), intercept=alpha * slope, slope=slope)
-        return Market(alone, alone, None, self.eligible, self.drops, components(alone))
+        return Market(alone, alone, None, None, self.eligible, self.drops, components(alone))
 
 
 def collect(
@@ -61,31 +63,39 @@ def collect(
     component = components(pairs)
     mixed = np.flatnonzero(_is_mixed(pairs, component, drops))
     if len(mixed) == 0:
-        return Market(pairs, replace(pairs, ties=_no_ties(pairs)), None, eligible, drops, component)
+        return Market(pairs, replace(pairs, ties=_no_ties(pairs)), None, None, eligible, drops, component)
     which = np.unique(component[mixed])
     copies = copy_components(pairs, component, which, np.zeros_like(which))
+    leaders = eligible.shape[1]
+    unit = np.unique(component[mixed] * leaders + pairs.leader[mixed])
+    movers = copy_components(pairs, component, unit // leaders, unit % leaders)
     plain = replace(pairs, ties=_no_ties(pairs), timed=_without(pairs.timed, mixed))
-    return Market(pairs, plain, copies, eligible, drops, component)
+    return Market(pairs, plain, copies, movers, eligible, drops, component)
 
 
 def copy_components(pairs: Pairs, component: IntArray, which: IntArray, leader: IntArray) -> Copies:
     """Return a copy of each component `which[U]`, in which `leader[U]` is the one that tries a price."""
-    order = np.argsort(market.component, kind="stable")
-    size = np.bincount(market.component, minlength=len(order))
+    order = np.argsort(component, kind="stable")
+    size = np.bincount(component, minlength=len(order))
     first = np.cumsum(size) - size
-    count = size[component]
-    unit = np.repeat(np.arange(len(component)), count)
-    origin = order[ranges(first[component], count)]
+    count = size[which]
+    unit = np.repeat(np.arange(len(which)), count)
+    origin = order[ranges(first[which], count)]
     follower = pairs.follower[origin]
     is_first = np.ones(len(origin), bool)
     is_first[1:] = (unit[1:] != unit[:-1]) | (follower[1:] != follower[:-1])
-    start, owner = np.flatnonzero(is_first), np.cumsum(is_first) - 1
+    owner = np.cumsum(is_first) - 1
+    ties = pairs.ties
+    if ties.weight.size:
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order)) - first[component[order]]
+        ties = _copied_ties(ties, (component[ties.target], which), rank, np.cumsum(count) - count)
     copied = replace(
         pairs,
         **{name: getattr(pairs, name)[origin] for name in _PER_PAIR},
-        start=start,
+        start=np.flatnonzero(is_first),
         owner=owner,
-        ties=_copied_ties(market, component, np.cumsum(count) - count, order, first),
+        ties=ties,
         timed=_copied_timed(pairs, origin, owner),
     )
     return Copies(copied, origin, unit, copied.leader == leader[unit])
@@ -99,7 +109,7 @@ def ranges(first: IntArray, count: IntArray) -> IntArray:
     return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
 
 
-def _components(pairs: Pairs) -> IntArray:
+def components(pairs: Pairs) -> IntArray:
     """Return numbers 0.. such that pairs tied to each other, or of one follower with a deadline, share theirs."""
     target, source, timed = pairs.ties.target, pairs.ties.source, pairs.timed
     root = np.arange(len(pairs.follower))
@@ -112,24 +122,35 @@ def _components(pairs: Pairs) -> IntArray:
     return (np.cumsum(is_root) - 1)[root]
 
 
-def _mixed(pairs: Pairs, component: IntArray, drops: BoolArray) -> IntArray:
+def _is_mixed(pairs: Pairs, component: IntArray, drops: BoolArray) -> BoolArray:
     tied, awkward = np.zeros_like(drops), np.zeros_like(drops)
     tied[component[pairs.ties.target]] = True
     awkward[component[drops]] = True
     awkward[component[pairs.timed.pair]] = True
-    return np.flatnonzero((tied & awkward)[component])
+    return (tied & awkward)[component]
 
 
-def _copied_ties(market: Market, component: IntArray, offset: IntArray, order: IntArray, first: IntArray) -> Ties:
-    ties = market.pairs.ties
-    if ties.weight.size == 0:
-        return ties
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order)) - first[market.component[order]]
-    where = market.component[ties.target]
-    size = np.bincount(where, minlength=len(order))
-    count = size[component]
-    edge = np.argsort(where, kind="stable")[ranges((np.cumsum(size) - size)[component], count)]
+def _no_ties(pairs: Pairs) -> Ties:
+    ties = pairs.ties
+    return Ties(ties.target[:0], ties.source[:0], ties.weight[:0])
+
+
+def _without(timed: Timed, pair: IntArray) -> Timed:
+    """Return the followers with deadlines of whom no pair is among `pair`; of a follower all are, or none."""
+    kept = ~np.isin(timed.pair, pair)
+    is_first = np.diff(timed.owner[kept], prepend=-1) != 0
+    deadline_s = timed.deadline_s[timed.owner[kept][is_first]]
+    return Timed(timed.pair[kept], np.flatnonzero(is_first), np.cumsum(is_first) - 1, deadline_s)
+
+
+def _copied_ties(ties: Ties, where: tuple[IntArray, IntArray], rank: IntArray, offset: IntArray) -> Ties:
+    """Return the ties of copied components: `where` the component of every tie and of every copy, `rank` the place
+    of every pair in its component, `offset` the place of every copy.
+    """
+    component, which = where
+    size = np.bincount(component, minlength=len(rank))
+    count = size[which]
+    edge = np.argsort(component, kind="stable")[ranges((np.cumsum(size) - size)[which], count)]
     shift = np.repeat(offset, count)
     return Ties(shift + rank[ties.target[edge]], shift + rank[ties.source[edge]], ties.weight[edge])
 

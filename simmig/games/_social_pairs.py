@@ -64,7 +64,8 @@ def pairs_of(
 ) -> tuple[Pairs, BoolArray]:
     """Return the pairs of a round and whose demand, [n], the price cap can end.
 
-    `players` is (alpha[I], beta[I], ties[I, I]); `deadline_s` is inf for none. Raises NoEquilibrium if 2 diag(beta) - W is not positive definite over the followers of some leader.
+    `players` is (alpha[I], beta[I], ties[I, I]); `deadline_s` is inf for none. Raises NoEquilibrium if
+    2 diag(beta) - W is not positive definite over the followers of some leader.
     """
     alpha, beta, weights = players
     follower, leader = np.nonzero(eligible)

@@ -8,8 +8,9 @@ from simmig.contracts import FloatArray, IntArray
 from simmig.games._social_leaders import Leaders, climb
 from simmig.games._social_trials import Stand, Trials, stand_at
 
-_NODES = (4, 12)  # prices tried evenly on either side of the price at which the first follower stops buying,
-_WORK = 3_000  # as many as make about this number of pairs
+_NODES = (8, 24)  # prices tried evenly between cost and cap,
+_WORK = 6_000  # as many as make about this number of pairs
+_ENDS = 8  # prices tried at which a follower stops buying, and as many halfway between them
 _NEAR = (-0.05, -0.01, 0.0, 0.01, 0.05)  # and next to the present price, in parts of that range
 _INSIDE = 8  # prices tried in each zoom, inside a bracket
 _ZOOMS = 2
@@ -67,17 +68,29 @@ def _better_prices(leaders: Leaders, price: FloatArray, rugged: IntArray) -> Flo
 
 
 def _nodes(stand: Stand, rugged: IntArray) -> FloatArray:
-    """Return the prices to try, rising: shape [G, R]; half of them below the price at which somebody stops buying."""
+    """Return the prices to try, rising: shape [G, R]."""
     low, high = stand.leaders.cost[rugged], stand.leaders.price_max[rugged]
-    pairs = stand.seen.pairs
-    end = stand.leaders.price_max.copy()
-    np.minimum.at(end, pairs.leader, pairs.intercept / pairs.slope)
-    middle = np.minimum(np.maximum(end[rugged], low), 0.5 * (low + high))
-    count = min(max(_WORK // stand.work(rugged), _NODES[0]), _NODES[1])
-    part = (np.arange(1, count + 1) / count)[:, None]
+    count = min(max(_WORK // max(stand.work(rugged), 1), _NODES[0]), _NODES[1])
+    even = low + (high - low) * (np.arange(1, count + 1) / count)[:, None]
     near = stand.price[rugged] + (high - low) * np.array(_NEAR)[:, None]
-    tried = [low + (middle - low) * part, middle + (high - middle) * part]
-    return np.sort(np.concatenate([*tried, np.minimum(np.maximum(near, low), high)]), axis=0)
+    tried = [even, near]
+    if bool(stand.seen.drops.any()):
+        ends = np.minimum(np.maximum(_ends(stand, rugged), low), high)
+        tried += [ends, 0.5 * (ends + np.concatenate([low[None], ends[:-1]]))]
+    return np.sort(np.minimum(np.maximum(np.concatenate(tried), low), high), axis=0)
+
+
+def _ends(stand: Stand, rugged: IntArray) -> FloatArray:
+    """Return prices at which followers of each leader stop buying, rising: up to _ENDS of them, shape [_ENDS, R].
+
+    Between two of them utility is smooth, and where no deadline binds it is concave.
+    """
+    pairs = stand.seen.pairs
+    ends = pairs.intercept / pairs.slope
+    order = np.lexsort((ends, pairs.leader))
+    first = np.searchsorted(pairs.leader[order], np.arange(len(stand.price) + 1))
+    last = (first[1:] - first[:-1] - 1)[rugged]
+    return ends[order[first[rugged] + np.arange(_ENDS)[:, None] * last // (_ENDS - 1)]]
 
 
 def _other_basin(nodes: FloatArray, value: FloatArray, price: FloatArray) -> IntArray:
@@ -112,4 +125,7 @@ def _zoom(trials: Trials, nodes: FloatArray, value: FloatArray, best: IntArray) 
         nodes = left + (right - left) * inside
         value = trials.utility(nodes.ravel()).reshape(nodes.shape)
         best = value.argmax(axis=0)
-    return _crest(nodes, value, best)
+    _, top = _crest(nodes, value, best)
+    utility = trials.utility(np.tile(top, _INSIDE))[: len(best)]
+    highest = value[best, column]
+    return np.maximum(utility, highest), np.where(utility >= highest, top, nodes[best, column])

@@ -16,7 +16,7 @@ from simmig.games._social_coupling import sums
 from simmig.games._social_followers import respond
 from simmig.games._social_inputs import check, slowest_mean_s
 from simmig.games._social_leaders import Leaders
-from simmig.games._social_pairs import Market, collect
+from simmig.games._social_market import Market, collect
 from simmig.games._social_search import equilibrium
 
 LeaderModel = Literal["anticipating", "myopic"]
@@ -142,7 +142,7 @@ class SocialGame:
         pairs = self.market.pairs
         posted = self._checked(price)[pairs.leader]
         demand = np.zeros(self.eligible.shape)
-        demand[pairs.follower, pairs.leader] = respond(pairs, posted, pairs.theta(price)).demand
+        demand[pairs.follower, pairs.leader] = respond(self.market, posted, pairs.theta(price)).demand
         return demand
 
     def solve(self) -> Equilibrium:

@@ -102,6 +102,22 @@ def test_a_captive_late_follower_buys_just_enough_and_pays_the_cap(inputs) -> No
     np.testing.assert_allclose(game.expected_delay_s(found.price, found.demand), [1.5], rtol=1e-12)
 
 
+def test_leaders_price_for_the_late_even_if_nobody_else_would_pay(inputs) -> None:
+    # Worth 0.5 for the first unit, yet bought at 26, because the deadline must be met.
+    game = Game().build(
+        inputs(
+            *([0.5], [20.0], [[0.0]], [1.5, 1.3, 1.1], [60.0, 60.0, 8.0]),
+            work=[[0.2, 0.5, 0.9]],
+            delay_s=[[0.1, 0.2, 0.3]],
+            deadline_s=[1.2],
+        )
+    )
+    found = game.solve()
+    assert found.converged
+    assert (found.price[:2] < 59.0).all()
+    assert game.certify(found.price, found.demand).leader_gap_relative.max() < 1e-9
+
+
 def test_who_cannot_trade_does_not(inputs) -> None:
     game = Game().build(
         inputs(
@@ -149,6 +165,17 @@ def test_ties_too_strong_for_the_model_are_named(inputs) -> None:
     # The same two are no trouble when they never meet at a leader.
     apart = [[1, 0], [1, 1], [0, 1]]
     Game().build(inputs([30] * 3, [5, 30, 5], [[0, 0, 12], [0, 0, 0], [12, 0, 0]], [1, 1], [15, 15], eligible=apart))
+
+
+def test_definiteness_is_proved_and_not_left_to_the_solver(inputs, monkeypatch) -> None:
+    ties = np.array([[0.0, 12.0], [12.0, 0.0]])
+
+    def careless(_ties, _local, first, _metric):
+        return np.linalg.solve(np.eye(2) - ties / 10.0, first)
+
+    monkeypatch.setattr("simmig.games._social_pairs.settle", careless)
+    with pytest.raises(NoEquilibrium, match="not positive definite among the followers of leader 0"):
+        Game().build(inputs([30, 30], [5, 5], ties, [1], [15]))
 
 
 def test_a_deadline_that_no_bandwidth_can_meet_is_dropped_or_refused(inputs) -> None:
@@ -215,6 +242,14 @@ def test_inputs_may_be_read_only(random_round) -> None:
     game = Game().build(given)
     found = game.solve()
     assert game.certify(found.price, found.demand).leader_gap_relative.max() < 1e-6
+
+
+def test_few_evaluations_are_enough(section_vi, random_round) -> None:
+    assert section_vi().solve().iterations <= 6
+    in_time = [Game().build(random_round(seed, deadline_share=0.0)).solve().iterations for seed in range(40)]
+    assert np.median(in_time) <= 6
+    late = [Game().build(random_round(seed, deadline_share=1.0)).solve().iterations for seed in range(40)]
+    assert np.median(late) <= 12
 
 
 def test_the_same_round_has_the_same_bits(random_round) -> None:

@@ -126,12 +126,12 @@ def test_property_slopes_are_those_of_finite_differences(random_round, seed) -> 
     pairs, rng = game.market.pairs, np.random.default_rng(seed)
     price = rng.uniform(game.cost + 0.1, game.price_max - 0.1)
     theta, posted = pairs.theta(price), price[pairs.leader]
-    reply = respond(pairs, posted, theta)
+    reply = respond(game.market, posted, theta)
     slope = own_slopes(game.market, posted, theta, reply)
     step = 1e-5
     for j in range(len(price)):
         moved = [price + sign * step * (np.arange(len(price)) == j) for sign in (-1, 1)]
-        demand = [respond(pairs, p[pairs.leader], pairs.theta(p)) for p in moved]
+        demand = [respond(game.market, p[pairs.leader], pairs.theta(p)) for p in moved]
         own = pairs.leader == j
         if (
             demand[0].late.tolist() != demand[1].late.tolist()
@@ -148,9 +148,10 @@ def test_property_a_start_nearby_changes_nothing(random_round, seed) -> None:
     game = Game().build(random_round(seed))
     pairs, rng = game.market.pairs, np.random.default_rng(seed)
     price, other = rng.uniform(game.cost, game.price_max, (2, len(game.cost)))
-    cold = respond(pairs, price[pairs.leader], pairs.theta(price))
+    cold = respond(game.market, price[pairs.leader], pairs.theta(price))
     warm = respond(
-        *(pairs, price[pairs.leader], pairs.theta(price)), respond(pairs, other[pairs.leader], pairs.theta(other))
+        *(game.market, price[pairs.leader], pairs.theta(price)),
+        respond(game.market, other[pairs.leader], pairs.theta(other)),
     )
     np.testing.assert_allclose(warm.demand, cold.demand, rtol=1e-11, atol=1e-13)
 
@@ -158,7 +159,7 @@ def test_property_a_start_nearby_changes_nothing(random_round, seed) -> None:
 def test_a_late_follower_with_one_leader_cannot_be_moved(inputs) -> None:
     game = Game().build(inputs([20], [30], [[0.0]], [2], [15], delay_s=[[0.5]], deadline_s=[1.5]))
     pairs, price = game.market.pairs, np.array([9.0])
-    reply = respond(pairs, price, pairs.theta(price))
+    reply = respond(game.market, price, pairs.theta(price))
     assert len(reply.late) == 1
     np.testing.assert_allclose(derivative(pairs, reply, pairs.theta(price)).apply(np.array([1.0])), [0.0], atol=1e-15)
     np.testing.assert_allclose(own_slopes(game.market, price, pairs.theta(price), reply), [0.0], atol=1e-15)
