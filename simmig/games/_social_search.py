@@ -90,7 +90,8 @@ def _ends(stand: Stand, rugged: IntArray) -> FloatArray:
     order = np.lexsort((ends, pairs.leader))
     first = np.searchsorted(pairs.leader[order], np.arange(len(stand.price) + 1))
     last = (first[1:] - first[:-1] - 1)[rugged]
-    return ends[order[first[rugged] + np.arange(_ENDS)[:, None] * last // (_ENDS - 1)]]
+    chosen: FloatArray = ends[order[first[rugged] + np.arange(_ENDS)[:, None] * last // (_ENDS - 1)]]
+    return chosen
 
 
 def _other_basin(nodes: FloatArray, value: FloatArray, price: FloatArray) -> IntArray:

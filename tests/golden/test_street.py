@@ -1,7 +1,6 @@
 """The three-RSU street by hand, as the comment in scenarios/street.toml works it out."""
 
 import pytest
-
 from conftest import simulate_file
 
 
