@@ -24,28 +24,33 @@ class Flow:
         self._state = state
         self._transfers = transfers
         self._queues = queues
+        self._service_ns = state.world.service_ns
+        self._has_faults = bool(state.world.faults)
         self._stream = Stream(state.clock, Rank.MIGRATION, self._on_due)
         self.on_failure: Callable[[Migration, Outcome], None] = lambda migration, outcome: None
 
     def begin(self, migration: Migration) -> None:
         """Start copying the twin, or fail at once if an end of the link is down."""
-        state = self._state
-        migration.service_ns = state.world.service_ns(migration.vehicle, migration.target)
-        migration.rate_bit_s = self._transfers.rate_bit_s(migration)
+        migration.service_ns = service_ns = self._service_ns(migration.vehicle, migration.target)
+        migration.rate_bit_s = rate_bit_s = self._transfers.rate_bit_s(migration)
         if migration.formula_delay_s == 0.0:
-            migration.formula_delay_s = self._formula_delay_s(migration)
-        if state.failures[migration.source]:
-            self.abort(migration, Outcome.LINK_LOST)
-        elif state.failures[migration.target]:
-            self.abort(migration, Outcome.TARGET_FAILED)
-        elif not state.waits_for_rsu(migration):
+            # The papers' expected T_ij: size over rate, mean wait, re-instantiation.
+            copy_s = migration.data_bit / rate_bit_s if rate_bit_s > 0.0 else math.inf
+            mean_wait_s = self._queues.mean_wait_s[migration.target]
+            migration.formula_delay_s = copy_s + mean_wait_s + service_ns / NS_PER_S
+        if not self._has_faults or self._can_move(migration):
             self._copy(migration)
 
-    def _formula_delay_s(self, migration: Migration) -> float:
-        """Return the papers' expected T_ij: size over rate, mean wait, re-instantiation."""
-        rate_bit_s = migration.rate_bit_s
-        copy_s = migration.data_bit / rate_bit_s if rate_bit_s > 0.0 else math.inf
-        return copy_s + self._queues.mean_wait_s[migration.target] + migration.service_ns / NS_PER_S
+    def _can_move(self, migration: Migration) -> bool:
+        """Return whether both ends work; ends the request if one has failed, leaves it be if one is paused."""
+        state = self._state
+        if state.failures[migration.source]:
+            self.abort(migration, Outcome.LINK_LOST)
+            return False
+        if state.failures[migration.target]:
+            self.abort(migration, Outcome.TARGET_FAILED)
+            return False
+        return not state.waits_for_rsu(migration)
 
     def _copy(self, migration: Migration) -> None:
         now = self._state.clock._now

@@ -21,6 +21,8 @@ class Queues:
     """One queue for each RSU, of the scenario's kind.
 
     mean_wait_s[J]: the expected wait that the papers' formula uses; 0 without background work.
+    wait_ns(migration, now, service_ns): how long the twin waits, if it joins its target's queue now and needs
+    `service_ns` of it.
     """
 
     def __init__(self, world: World) -> None:
@@ -35,38 +37,34 @@ class Queues:
         self.is_foreseeable = settings.kind == "none" or (
             isinstance(settings, BackgroundSettings) and not settings.memory
         )
-        self._wait_s: Callable[[Migration, int, int], float] = self._no_wait_s
+        self.wait_ns: Callable[[Migration, int, int], int] = self._no_wait_ns
         if isinstance(settings, BackgroundSettings):
             self._waits = [StationaryWait(*rates) for rates in self._rates]
             self.mean_wait_s = [mean_wait_s(*rates) for rates in self._rates]
             if settings.memory:
                 self._memory = [BackgroundMM1(*rates) for rates in self._rates]
-            self._wait_s = self._remembered_s if settings.memory else self._stationary_s
+            self.wait_ns = self._remembered_ns if settings.memory else self._stationary_ns
         elif settings.kind == "task":
             self._tasks = [TaskQueue() for _ in self._rates]
-            self._wait_s = self._behind_twins_s
+            self.wait_ns = self._behind_twins_ns
 
-    def wait_ns(self, migration: Migration, now: int, service_ns: int) -> int:
-        """Return how long the twin waits, if it joins its target's queue now and needs `service_ns` of it."""
-        return round(self._wait_s(migration, now, service_ns) * NS_PER_S)
-
-    def _stationary_s(self, migration: Migration, _now: int, _service_ns: int) -> float:
+    def _stationary_ns(self, migration: Migration, _now: int, _service_ns: int) -> int:
         # A migration's luck is its own: named by vehicle and attempt, not by who else is at the RSU.
         vehicle = migration.vehicle
         luck = self._luck.get(vehicle)
         if luck is None:
             name = self._world.trace.vehicle_id[vehicle]
             luck = self._luck[vehicle] = Draws(self._world.seed, "queue", name)
-        return self._waits[migration.target].exceeded_s(luck.uniform_of(migration.attempt))
+        return round(self._waits[migration.target].exceeded_s(luck.uniform_of(migration.attempt)) * NS_PER_S)
 
-    def _remembered_s(self, migration: Migration, now: int, _service_ns: int) -> float:
+    def _remembered_ns(self, migration: Migration, now: int, _service_ns: int) -> int:
         # The papers re-instantiate on a processor of its own: the twin adds no work to the background's queue.
         name = self._world.trace.vehicle_id[migration.vehicle]
         generator = stream(self._world.seed, "queue", name, migration.attempt)
-        return self._memory[migration.target].submit(now / NS_PER_S, 0.0, generator)
+        return round(self._memory[migration.target].submit(now / NS_PER_S, 0.0, generator) * NS_PER_S)
 
-    def _behind_twins_s(self, migration: Migration, now: int, service_ns: int) -> float:
-        return self._tasks[migration.target].submit(now / NS_PER_S, service_ns / NS_PER_S)
+    def _behind_twins_ns(self, migration: Migration, now: int, service_ns: int) -> int:
+        return round(self._tasks[migration.target].submit(now / NS_PER_S, service_ns / NS_PER_S) * NS_PER_S)
 
-    def _no_wait_s(self, _migration: Migration, _now: int, _service_ns: int) -> float:
-        return 0.0
+    def _no_wait_ns(self, _migration: Migration, _now: int, _service_ns: int) -> int:
+        return 0

@@ -9,7 +9,7 @@ from simmig.engine.flow import Flow
 from simmig.engine.migration import Migration
 from simmig.engine.state import State
 from simmig.errors import RunError
-from simmig.records import NOBODY, Outcome
+from simmig.records import NEVER, NOBODY, Outcome
 
 # Outcomes after which the vehicle, still served by the source or by nobody, asks again a little later.
 _RETRIED = frozenset({Outcome.REFUSED, Outcome.LINK_LOST, Outcome.TARGET_FAILED})
@@ -28,7 +28,7 @@ class Requests:
         self._next = world.trigger.next
         self._end_ns = world.end_ns
         self._retry_ns = world.retry_ns
-        self._last, self._repeats = (NOBODY, 0), 0
+        self._last_ns, self._last_vehicle, self._repeats = NEVER, NOBODY, 0
         self._stranded: dict[int, list[int]] = {}  # by failed RSU
         self._armed = [0] * world.trace.vehicle_count  # an armed instant with another number is stale
         self._triggers = Stream(state.clock, Rank.TRIGGER, self._on_trigger)
@@ -59,7 +59,10 @@ class Requests:
         if armed != self._armed[vehicle]:
             return
         state, now = self._state, self._state.clock._now
-        self._check_progress(vehicle, now)
+        if now == self._last_ns and vehicle == self._last_vehicle:
+            self._check_progress(vehicle, now)
+        else:
+            self._last_ns, self._last_vehicle, self._repeats = now, vehicle, 0
         host = state.host[vehicle]
         if hint == NOBODY and state.world.covered_until_ns(vehicle, host, now) > now:
             self.arm(vehicle, host)  # in its RSU's margin with nowhere to go: it may stay until it has to leave
@@ -73,8 +76,7 @@ class Requests:
 
     def _check_progress(self, vehicle: int, now: int) -> None:
         """Raise RunError if a trigger keeps asking for one vehicle at one instant: the clock would stand still."""
-        self._repeats = self._repeats + 1 if (vehicle, now) == self._last else 0
-        self._last = (vehicle, now)
+        self._repeats += 1
         if self._repeats > _MOST_REPEATS:
             name = self._state.log.vehicle_id[vehicle]
             raise RunError(f"the trigger asked {_MOST_REPEATS} times for vehicle {name!r} at {now} ns: it is faulty")

@@ -144,8 +144,10 @@ def _without(timed: Timed, pair: IntArray) -> Timed:
 
 
 def _copied_ties(ties: Ties, where: tuple[IntArray, IntArray], rank: IntArray, offset: IntArray) -> Ties:
-    """Return the ties of copied components: `where` the component of every tie and of every copy, `rank` the place
-    of every pair in its component, `offset` the place of every copy.
+    """Return the ties of copied components.
+
+    `where` is the component of every tie and of every copy, `rank` the place of every pair in its component, `offset`
+    the place of every copy.
     """
     component, which = where
     size = np.bincount(component, minlength=len(rank))

@@ -92,6 +92,24 @@ class Parquet:
         names = self.connection.execute(f"SELECT unnest(enum_range(NULL::{kind}))::VARCHAR").fetchall()
         return f"enum_code({name}::{kind})::INTEGER", tuple(row[0] for row in names)
 
+    def runs(self, column: str) -> tuple[tuple[str, ...], NDArray[np.int64]] | None:
+        """Return the names of a column and how many rows each has, in the order of the file.
+
+        None if the rows of a name are not next to each other, or one has none: then ask for `codes`.
+        """
+        name, row = f"{sql_name(column)}::VARCHAR", "file_row_number"
+        sql = f"SELECT {name}, count(*), min({row}), max({row}) FROM rows GROUP BY 1 ORDER BY 3"
+        found = self.connection.execute(sql).fetchall()
+        if any(text is None or last - first + 1 != count for text, count, first, last in found):
+            return None
+        return tuple(text for text, *_ in found), np.array([count for _, count, *_ in found], np.int64)
+
+    def is_zero(self, column: str) -> bool:
+        """Return whether a column is 0 in every row."""
+        name = sql_name(column)
+        sql = f"SELECT min({name}) = 0 AND max({name}) = 0 AND count({name}) = count(*) FROM rows"
+        return bool(self.connection.execute(sql).fetchall()[0][0])
+
     def arrays(self, columns: Columns, where: str = "true") -> dict[str, NDArray[Any]]:
         """Return arrays by name, in the order of the file, of SQL expressions with their NumPy types."""
         count = self.count(where)

@@ -45,12 +45,19 @@ class Format(TraceFormat):
         with open_parquet(path) as table:
             _require(table, ("vehicle_id", "t_us", a, b))
             about = _about(table)
-            vehicle, names = table.codes("vehicle_id")
-            columns: Columns = {"vehicle": (vehicle, np.int32), "t_us": (table.integer("t_us", "BIGINT"), np.int64)}
+            columns: Columns = {"t_us": (table.integer("t_us", "BIGINT"), np.int64)}
+            runs = table.runs("vehicle_id")  # a file that is sorted, as it should be, needs no code for each row
+            if runs is None:
+                vehicle, names = table.codes("vehicle_id")
+                columns["vehicle"] = (vehicle, np.int32)
             columns |= {name: (table.number(name), np.float64) for name in (a, b, z) if name in table.types}
-            if "trip" in table.types:
-                columns["trip"] = (table.integer("trip", "INTEGER"), np.int32)
+            trip = table.integer("trip", "INTEGER") if "trip" in table.types else None
+            if trip is not None and not table.is_zero("trip"):
+                columns["trip"] = (trip, np.int32)
             data = table.arrays(columns)
+            if runs is not None:
+                names, counts = runs
+                data["vehicle"] = np.repeat(np.arange(len(names), dtype=np.int32), counts)
             raw = RawTrace(
                 source=str(path),
                 kind=self.coordinates,
