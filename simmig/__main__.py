@@ -1,16 +1,17 @@
 """`python -m simmig` and the command `simmig`."""
 
+import signal
 import sys
 
 
 def start() -> int:
-    """Run the command line and return its exit code; Ctrl-C while modules are still being imported is quiet too."""
-    try:
-        from simmig.cli.main import main
+    """Run the command line and return its exit code."""
+    # Until a run handles signals itself there is nothing to save, and an exception raised by Ctrl-C can get lost in
+    # a callback somewhere in an import: let the signal end the process, which shells report as 130.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from simmig.cli.main import main
 
-        return main()
-    except KeyboardInterrupt:
-        return 130
+    return main()
 
 
 if __name__ == "__main__":

@@ -84,7 +84,9 @@ class Equilibrium:
 class PricingGame(Protocol):
     """One game of one round: immutable parameters and pure functions of prices `[J]` and demands `[I, J]`."""
 
-    bandwidth_unit_hz: float
+    @property
+    def bandwidth_unit_hz(self) -> float:
+        """Bandwidth of one unit of demand."""
 
     def pairing(self, price: FloatArray) -> FloatArray:
         """Return theta[I, J], the probability that follower i is served by leader j; rows sum to 1 or 0."""

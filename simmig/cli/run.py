@@ -89,10 +89,12 @@ def print_result(result: RunResult, as_json: bool) -> None:
     print(f"requests  {result.summary['requests']} ({told})")
     _print_spread("delay", result.summary["delay_s"]["total"])
     _print_spread("silent", result.summary["interruption"]["per_migration_s"])
+    if not result.is_complete:
+        print(f"results   {result.folder} (partial: interrupted)")
+        return
     print(f"digest    {result.digest}")
-    print(f"results   {result.folder}{'' if result.is_complete else ' (partial: interrupted)'}")
-    if result.is_complete:
-        print(f"report    {result.folder / 'report.html'}")
+    print(f"results   {result.folder}")
+    print(f"report    {result.folder / 'report.html'}")
 
 
 def _print_spread(label: str, figures: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -56,7 +56,7 @@ class Game(contracts.Game):
         delay_s = np.where(eligible, inputs.delay_s, 0.0)
         deadline_s, is_relaxed = self._deadlines(inputs, delay_s)
         alpha, beta = inputs.preferences["alpha"], inputs.preferences["beta"]
-        game = SocialGame(
+        return SocialGame(
             alpha=alpha,
             beta=beta,
             ties=inputs.ties,
@@ -71,7 +71,6 @@ class Game(contracts.Game):
             bandwidth_unit_hz=self.bandwidth_unit_hz,
             market=collect(eligible, (alpha, beta, inputs.ties), work, delay_s, deadline_s, inputs.price_max),
         )
-        return cast(PricingGame, game)
 
     def _deadlines(self, inputs: GameInputs, delay_s: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Return the deadlines that hold in this round, inf for the others, and which were dropped."""

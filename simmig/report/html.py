@@ -77,7 +77,7 @@ def _origin(run: dict[str, Any]) -> list[Fact]:
     return [
         Fact("seed", str(run["seed"])),
         Fact("agents", agents or "none: the scenario has no market"),
-        Fact("digest of the log", str(run["digest"])),
+        Fact("digest of the log", str(run["digest"] or "none: the run was interrupted")),
         Fact("simmig", f"{run['simmig_version']}, results version {run['results_version']}"),
         Fact("source revision", str(run["git_revision"] or "installed package")),
         Fact("with", f"Python {run['python']}, {versions}"),

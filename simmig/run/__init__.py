@@ -26,10 +26,10 @@ Progress = Callable[[str, float], None]  # (what is being done, share of it that
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run left behind: its folder, the digest of its log, and the figures of merit."""
+    """What a run left behind: its folder, the digest of its log (None if interrupted), and the figures of merit."""
 
     folder: Path
-    digest: str
+    digest: str | None
     is_complete: bool
     summary: dict[str, Any]
 
@@ -53,6 +53,7 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
         if players is not None:
             players.meet(world.trace.vehicle_id, world.rsus.sites.rsu_id)
         simulation = Simulation(world, lambda now_ns: progress("simulating", now_ns / max(world.end_ns, 1)))
+        signals.check()
         _simulate(simulation, players, signals)
         facts = {
             "schema": 1,
@@ -64,7 +65,8 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
             "started_utc": started_utc,
             "simulated_s": simulation.now_ns / NS_PER_S,
             "status": "partial" if signals.was_called else "complete",
-            "digest": simulation.log.digest(),
+            # Where a run was interrupted is never the same twice: its log has no fingerprint worth a name.
+            "digest": None if signals.was_called else simulation.log.digest(),
         }
         progress("measuring", 0.0)
         summary = _write(folder, world, simulation, facts, started)

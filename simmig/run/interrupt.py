@@ -20,11 +20,16 @@ class Interrupts:
 
     def handle(self, _signal: int, _frame: FrameType | None) -> None:
         """Stop the simulation, or raise KeyboardInterrupt."""
+        self.was_called = True
         stop, self.stop = self.stop, None
         if stop is None:
             raise KeyboardInterrupt
-        self.was_called = True
         stop()
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if there was a signal: one raised in a callback of C code may have got lost."""
+        if self.was_called:
+            raise KeyboardInterrupt
 
 
 @contextmanager

@@ -18,7 +18,7 @@ ComputeHz = Annotated[Draw, Within(1.0, 1e18, "Hz")]
 ArrivalPerS = Annotated[Draw, Within(0.0, 1e12, "per s")]
 ServicePerS = Annotated[Draw, Within(1e-9, 1e12, "per s")]
 BandwidthHz = Annotated[Draw, Within(1.0, 1e12, "Hz")]
-Price = Annotated[Draw, Within(0.0, 1e9)]
+Price = Annotated[Draw, Within(1e-9, 1e9)]
 PowerDbm = Annotated[Draw, Within(-100.0, 100.0, "dBm")]
 
 

@@ -33,10 +33,12 @@ def inputs_of(
     )
 
 
-def random_inputs(seed: int, tie_share=0.4, deadline_share=0.6, full=False, price_max=15.0) -> GameInputs:
+def random_inputs(
+    seed: int, tie_share=0.4, deadline_share=0.6, full=False, price_max=15.0, least_leaders=1
+) -> GameInputs:
     """A round of 1 to 7 followers and 1 to 4 leaders, ties and deadlines among them, friendly to nobody."""
     rng = np.random.default_rng(seed)
-    followers, leaders = int(rng.integers(1, 8)), int(rng.integers(1, 5))
+    followers, leaders = int(rng.integers(1, 8)), max(int(rng.integers(1, 5)), least_leaders)
     beta = rng.uniform(10.0, 40.0, followers)
     ties = np.triu((rng.random((followers, followers)) < tie_share) * rng.uniform(0, 6, (followers, followers)), 1)
     ties += ties.T
