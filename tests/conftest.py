@@ -49,7 +49,7 @@ class Simulated:
         return self.run["digest"]
 
 
-def simulate_file(scenario: Path, out: Path, overrides: tuple[str, ...] = ()) -> Simulated:
+def _simulate_file(scenario: Path, out: Path, overrides: tuple[str, ...] = ()) -> Simulated:
     """Run a scenario file into `out` and read the folder back."""
     from simmig.run import run
     from simmig.run.folder import read_json, read_tables
@@ -59,6 +59,12 @@ def simulate_file(scenario: Path, out: Path, overrides: tuple[str, ...] = ()) ->
     return Simulated(
         folder, **read_tables(folder), run=read_json(folder, "run.json"), summary=read_json(folder, "summary.json")
     )
+
+
+@pytest.fixture(scope="session")
+def simulate_file() -> Callable[..., Simulated]:
+    """simulate_file(scenario, out, overrides=()): run a scenario file into a folder and read that back."""
+    return _simulate_file
 
 
 @pytest.fixture
@@ -73,6 +79,6 @@ def simulate(tmp_path: Path) -> Callable[..., Simulated]:
         number = next(numbers)
         scenario = tmp_path / f"scenario{number}.toml"
         scenario.write_text(text)
-        return simulate_file(scenario, tmp_path / f"run{number}", overrides)
+        return _simulate_file(scenario, tmp_path / f"run{number}", overrides)
 
     return run_text

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import simulate_file
 
 
 def digest_in_a_new_process(scenario: Path, out: Path, hash_seed: str) -> str:
@@ -18,14 +17,14 @@ def digest_in_a_new_process(scenario: Path, out: Path, hash_seed: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["street", "campus-uav"])
-def test_the_digest_is_the_same_in_any_process(repository, tmp_path, name):
+def test_the_digest_is_the_same_in_any_process(simulate_file, repository, tmp_path, name):
     scenario = repository / "scenarios" / f"{name}.toml"
     here = simulate_file(scenario, tmp_path / "here").digest
     digests = {digest_in_a_new_process(scenario, tmp_path / seed, seed) for seed in ("1", "4242")}
     assert digests == {here}
 
 
-def test_another_seed_gives_another_digest(repository, tmp_path):
+def test_another_seed_gives_another_digest(simulate_file, repository, tmp_path):
     scenario = repository / "scenarios" / "campus-uav.toml"
     digests = {simulate_file(scenario, tmp_path / str(seed), (f"seed={seed}",)).digest for seed in range(5)}
     assert len(digests) == 5

@@ -1,11 +1,10 @@
 """The three-RSU street by hand, as the comment in scenarios/street.toml works it out."""
 
 import pytest
-from conftest import simulate_file
 
 
 @pytest.fixture(scope="module")
-def street(repository, tmp_path_factory):
+def street(simulate_file, repository, tmp_path_factory):
     return simulate_file(repository / "scenarios" / "street.toml", tmp_path_factory.mktemp("street") / "run")
 
 
