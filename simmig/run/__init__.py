@@ -47,7 +47,7 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
     started, started_utc = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     folder = choose_folder(out, scenario.name, scenario.seed)
     players = load_players(scenario)
-    with interrupts() as signals:
+    with interrupts() as signals, RunFolder(folder) as files:
         progress("reading traces", 0.0)
         world = build_world(scenario)
         if players is not None:
@@ -69,8 +69,9 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
             "digest": None if signals.was_called else simulation.log.digest(),
         }
         progress("measuring", 0.0)
-        summary = _write(folder, world, simulation, facts, started)
-    return RunResult(folder, facts["digest"], not signals.was_called, summary)
+        summary = _write(files, world, simulation, facts, started)
+        written = files.publish()
+    return RunResult(written, facts["digest"], not signals.was_called, summary)
 
 
 def _simulate(simulation: Simulation, players: Players | None, signals: Interrupts) -> None:
@@ -93,26 +94,20 @@ def _simulate(simulation: Simulation, players: Players | None, signals: Interrup
 
 
 def _write(
-    folder: Path,
-    world: World,
-    simulation: Simulation,
-    facts: dict[str, Any],
-    started: float,
+    files: RunFolder, world: World, simulation: Simulation, facts: dict[str, Any], started: float
 ) -> dict[str, Any]:
     from simmig.measure.tables import build_tables
     from simmig.metrics import summarise
 
-    with RunFolder(folder) as files:
-        is_complete = facts["status"] == "complete"
-        tables = build_tables(world, simulation.log, simulation.now_ns, is_complete=is_complete)
-        summary = summarise(tables, facts)
-        files.write_tables(tables)
-        files.write_json("summary.json", summary)
-        document = {**facts, "wall_s": round(time.monotonic() - started, 3)}
-        files.write_json("run.json", document)
-        if is_complete:
-            from simmig.report import render
+    is_complete = facts["status"] == "complete"
+    tables = build_tables(world, simulation.log, simulation.now_ns, is_complete=is_complete)
+    summary = summarise(tables, facts)
+    files.write_tables(tables)
+    files.write_json("summary.json", summary)
+    document = {**facts, "wall_s": round(time.monotonic() - started, 3)}
+    files.write_json("run.json", document)
+    if is_complete:
+        from simmig.report import render
 
-            files.write_text("report.html", render(tables, document, summary))
-        files.publish()
+        files.write_text("report.html", render(tables, document, summary))
     return summary

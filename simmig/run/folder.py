@@ -32,7 +32,11 @@ def choose_folder(out: Path | None, name: str, seed: int) -> Path:
             raise InputError(f"{out}: exists already; expected a new folder; give another one with --out")
         return out
     safe = re.sub(r"[^\w.-]+", "_", name).strip(".") or "run"
-    base = default_root() / f"{safe}-seed{seed}"
+    return _free(default_root() / f"{safe}-seed{seed}")
+
+
+def _free(base: Path) -> Path:
+    """Return `base`, or with the first number behind it that makes it a name nothing has."""
     folder, number = base, 1
     while folder.exists():
         number += 1
@@ -80,12 +84,23 @@ class RunFolder:
         """Write a text file."""
         (self._work / name).write_text(text, encoding="utf-8")
 
-    def publish(self) -> None:
-        """Give the folder its name: from now on it exists, whole."""
+    def publish(self) -> Path:
+        """Give the folder its name and return it: from now on it exists, whole.
+
+        Should another run have taken the name meanwhile, the next free one is used: results are not thrown away.
+        """
         for path in self._work.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-        self._work.rename(self._target)
+        while True:
+            target = _free(self._target)
+            try:
+                self._work.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+            else:
+                return target
 
 
 def replace_text(path: Path, text: str) -> None:
