@@ -12,9 +12,12 @@ from simmig.engine.flow import Flow
 from simmig.engine.migration import Migration
 from simmig.engine.requests import Requests
 from simmig.engine.state import State
+from simmig.errors import NoEquilibrium
 from simmig.records import NOBODY, Outcome
 from simmig.rng import Draws
 from simmig.world import MarketRules
+
+_NAMED = 10  # followers named in a message, in the order that its numbers refer to
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,19 @@ class Market:
             players,
             rsu,
             inputs,
-            self._rules.game.build(inputs),
+            self._build(inputs, players),
             self._last_price,
             self._last_demand,
             self._last_utility,
         )
+
+    def _build(self, inputs: GameInputs, players: tuple[Migration, ...]) -> PricingGame:
+        try:
+            return self._rules.game.build(inputs)
+        except NoEquilibrium as error:
+            names = ", ".join(self._state.log.vehicle_id[m.vehicle] for m in players[:_NAMED])
+            more = ", ..." if len(players) > _NAMED else ""
+            raise NoEquilibrium(f"round {self._rounds - 1}, followers {names}{more}: {error}") from error
 
     def close_round(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
         """Record the round with its certificate and send every twin on its way."""

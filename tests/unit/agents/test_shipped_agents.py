@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from simmig.contracts import FollowerView, LeaderView
+from simmig.errors import NoEquilibrium
 from simmig.plugins import available, load
 from simmig.rng import Draws
 
@@ -136,3 +137,11 @@ def test_greedy_followers_buy_the_lone_optimum():
 def test_a_fixed_price_stays_inside_cost_and_cap():
     assert load("agents", "fixed_price", {"price_per_unit": 99.0}).price(leader_view()).tolist() == [15.0]
     assert load("agents", "fixed_price", {"share": 0.25}).price(leader_view()).tolist() == [4.5]
+
+
+def test_a_round_without_an_equilibrium_names_its_vehicles(simulate):
+    # Ties of 80 against 2 beta = 60: what two friends gain from one another outgrows what bandwidth costs them.
+    ties = '\n[social]\nweight = 80.0\ngenerator = { kind = "complete_graph" }\n'
+    rows = "id,t,x,y\n" + "".join(f"v{k},0,0,0\nv{k},60,600,0\n" for k in range(2))
+    with pytest.raises(NoEquilibrium, match=r"round 0, followers v0, v1: "):
+        simulate(street() + ties, cars_csv=rows)
