@@ -36,8 +36,12 @@ def info(
     from simmig.world.traces import open_trace
 
     raw = open_trace(file, format_, crs)
-    facts = describe(assemble(raw, choose_frame([raw])))
+    facts = {**describe(assemble(raw, choose_frame([raw]))), "remarks": list(raw.remarks)}
     if as_json:
         print_json({"schema": 1, "file": str(file), **facts})
         return
-    print_table([[name, str(value)] for name, value in flattened(facts)])
+    print_table([[name, _text(value)] for name, value in flattened(facts)])
+
+
+def _text(value: object) -> str:
+    return "; ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -45,7 +45,7 @@ class MarketRules:
     cost: FloatArray
     price_max: FloatArray
     capacity_hz: FloatArray
-    _backhaul: list[FloatArray]
+    _backhaul: FloatArray  # [J, J], efficiency from RSU to RSU; rows of NaN are not known yet
 
     def inputs(
         self, vehicle: IntArray, source: IntArray, rsu: IntArray, xyz_m: FloatArray, eligible: BoolArray
@@ -73,14 +73,11 @@ class MarketRules:
         if self.link_kind == "vehicle_to_rsu":
             distance_m = np.linalg.norm(xyz_m[:, None, :] - self.sites.xyz_m[rsu], axis=2)
             return self.links[0].efficiency_bit_s_hz(distance_m, self.reference_hz)
-        return np.array([self._from(int(j))[rsu] for j in source])
-
-    def _from(self, source: int) -> FloatArray:
-        """Return the efficiencies from one RSU to all, computed when first needed: [J]."""
-        if len(self._backhaul[source]) == 0:
-            distance_m = np.linalg.norm(self.sites.xyz_m - self.sites.xyz_m[source], axis=1)
-            self._backhaul[source] = self.links[source].efficiency_bit_s_hz(distance_m, self.reference_hz)
-        return self._backhaul[source]
+        for j in np.unique(source):
+            if np.isnan(self._backhaul[j, 0]):  # first time that a twin leaves this RSU
+                distance_m = np.linalg.norm(self.sites.xyz_m - self.sites.xyz_m[j], axis=1)
+                self._backhaul[j] = self.links[j].efficiency_bit_s_hz(distance_m, self.reference_hz)
+        return self._backhaul[np.ix_(source, rsu)]
 
 
 def _frozen(values: FloatArray) -> FloatArray:
@@ -132,5 +129,5 @@ def make_market(
         cost=rsus.cost,
         price_max=rsus.price_max,
         capacity_hz=np.array(rsus.bandwidth_hz),
-        _backhaul=[np.empty(0) for _ in range(rsus.sites.count)],
+        _backhaul=np.full((rsus.sites.count, rsus.sites.count), np.nan),
     )
