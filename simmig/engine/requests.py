@@ -51,7 +51,7 @@ class Requests:
 
     def _arm_at(self, vehicle: int, found: Instant | None) -> None:
         self._armed[vehicle] += 1
-        if found is not None and found[0] <= self._end_ns:
+        if found is not None and not found[0] > self._end_ns:  # so put that the stream gets to refuse a NaN
             self._triggers.add(found[0], vehicle, (self._armed[vehicle], found[1]))
 
     def _on_trigger(self, vehicle: int, item: tuple[int, int]) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simmig.run.blame import blaming_plugins
 from simmig.run.folder import RunFolder, choose_folder
 from simmig.run.interrupt import Interrupts, interrupts
 from simmig.run.players import Players, load_players
@@ -49,12 +50,14 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
     players = load_players(scenario)
     with interrupts() as signals, RunFolder(folder) as files:
         progress("reading traces", 0.0)
-        world = build_world(scenario)
+        with blaming_plugins():
+            world = build_world(scenario)
         if players is not None:
             players.meet(world.trace.vehicle_id, world.rsus.sites.rsu_id)
         simulation = Simulation(world, lambda now_ns: progress("simulating", now_ns / max(world.end_ns, 1)))
         signals.check()
-        _simulate(simulation, players, signals)
+        with blaming_plugins():
+            _simulate(simulation, players, signals)
         facts = {
             "schema": 1,
             **provenance(),
