@@ -17,18 +17,23 @@ def check_books(state: State) -> None:
     if len(rows) != state.requests or not np.array_equal(np.sort(rows["migration"]), np.arange(len(rows))):
         raise ConservationError(f"{state.requests} requests were raised, {len(rows)} outcomes recorded")
     done = np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))
-    _check_bits(rows, done)
+    _check_bits(rows, done, is_redirected=any(fault.effect == "redirect" for fault in state.world.faults))
     _check_moments(rows, done)
     _check_twins(state, rows[done])
 
 
-def _check_bits(rows: np.ndarray, done: np.ndarray) -> None:
+def _check_bits(rows: np.ndarray, done: np.ndarray, is_redirected: bool) -> None:
     short = done & (rows["sent_bit"] < rows["data_bit"] * (1.0 - _RELATIVE))
     if short.any():
         first = rows[short][0]
         raise ConservationError(
             f"migration {first['migration']} completed with {first['sent_bit']} of {first['data_bit']} bit sent"
         )
+    # A twin that was sent on to another RSU is the only one of which more is sent than there is.
+    over = rows["sent_bit"] > rows["data_bit"] * (1.0 + _RELATIVE)
+    if over.any() and not is_redirected:
+        first = rows[over][0]
+        raise ConservationError(f"migration {first['migration']} sent {first['sent_bit']} of {first['data_bit']} bit")
     if (rows["sent_bit"] < 0.0).any() or not np.isfinite(rows["sent_bit"]).all():
         raise ConservationError("a migration sent a negative or not finite number of bits")
 
