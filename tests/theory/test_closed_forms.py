@@ -248,3 +248,24 @@ followers = {{ kind = "best_response" }}
     assert first["follower_utility"].iloc[0] == pytest.approx(3.790 + 2.329 + 5.607, abs=2e-3)
     assert run.rounds["leader_gap_relative"].max() < 1e-6
     assert run.rounds["follower_gap_relative"].max() < 1e-6
+
+
+def test_immersion_and_its_loss_by_hand(simulate):
+    # SNR 20 dB everywhere: r = 1 MHz x log2(101) bit/s, I = mu ln(1 + r / 1 Mbit/s) ln(0.9 / 0.525), 001 (6), (7).
+    radio = """[radio]
+channel = { kind = "constant", gain_db = -80.0 }
+tx_power_dbm = 0.0
+noise = { kind = "fixed", power_dbm = -100.0 }
+fading = { kind = "none" }
+rate = { kind = "shannon" }"""
+    text = scenario(radio=radio, trigger=NEAREST, queue='{ kind = "none" }', size_bit=8e7, bandwidth_hz=5e6)
+    run = simulate(text, cars_csv=passes(1))
+    immersion = math.log(1.0 + math.log2(101.0)) * math.log(0.9 / 0.525)
+    silent_s = 8e7 / (5e6 * math.log2(101.0)) + 1 / 3
+    row, vehicle = run.migrations.iloc[0], run.vehicles.iloc[0]
+    assert row["interruption_s"] == pytest.approx(silent_s, abs=2e-9)
+    assert row["immersion_before"] == pytest.approx(immersion, rel=1e-12)
+    assert row["immersion_loss"] == pytest.approx(immersion * silent_s, rel=1e-8)
+    # Of 120 s from x = -200 to 1000 m the car is inside r0's or r1's zone until x = 800 m, at 100 s.
+    assert vehicle["covered_s"] == pytest.approx(100.0, abs=1e-9)
+    assert vehicle["immersion_mean"] == pytest.approx(immersion * (100.0 - silent_s) / 120.0, rel=1e-8)
