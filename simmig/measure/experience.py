@@ -8,7 +8,8 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
-from simmig.measure.service import Segments, covered_s, interruptions_s, served
+from simmig.measure.blocks import Block, blocks
+from simmig.measure.service import Segments, covered_s, interruptions_s, outages, served
 from simmig.mobility.grouped import spread
 from simmig.qoe.immersion import immersion
 from simmig.records import NEVER
@@ -34,24 +35,19 @@ class Experience:
 
 def measure_experience(world: World, log: EventLog, end_ns: int) -> Experience:
     """Return what the run was like for its users, up to `end_ns`."""
-    segments = served(log, world.coverage, end_ns)
-    rows = log.migration.rows()
-    interruption_s = interruptions_s(log, segments)
-    before = np.full(len(rows), np.nan)
-    started = np.flatnonzero(rows["transfer_start_ns"] != NEVER)
-    before[started] = _immersion_at(
-        world,
-        rows["vehicle"][started].astype(np.int64),
-        rows["source"][started].astype(np.int64),
-        rows["transfer_start_ns"][started],
-    )
-    return Experience(
-        interruption_s=interruption_s,
-        immersion_before=before,
-        immersion_loss=before * interruption_s,  # the integral of (I before - I(t)), I(t) = 0 while interrupted
-        covered_s=covered_s(world.coverage, world.trace.vehicle_count, end_ns),
-        immersion_mean=_mean_immersion(world, segments, end_ns),
-    )
+    found, cuts, scene = unmeasured(world, log), outages(log, end_ns), _Scene(world)
+    present_s = _present_s(world, end_ns)
+    for block in blocks(log, world.coverage, end_ns):
+        segments = served(block, cuts, end_ns)
+        interruption_s, before = interruptions_s(block, segments), _immersion_before(scene, block)
+        found.interruption_s[block.row] = interruption_s
+        found.immersion_before[block.row] = before
+        found.immersion_loss[block.row] = before * interruption_s  # the integral of I before - I(t); I(t) = 0 meanwhile
+        here = slice(block.vehicles.start, block.vehicles.stop)
+        found.covered_s[here] = covered_s(block, end_ns)
+        total = _immersion_seconds(scene, segments, block.vehicles)
+        np.divide(total, present_s[here], out=found.immersion_mean[here], where=present_s[here] > 0.0)
+    return found
 
 
 def unmeasured(world: World, log: EventLog) -> Experience:
@@ -60,39 +56,63 @@ def unmeasured(world: World, log: EventLog) -> Experience:
     return Experience(*(np.full(requests, np.nan) for _ in range(3)), *(np.full(vehicles, np.nan) for _ in range(2)))
 
 
-def _immersion_at(world: World, vehicle: IntArray, rsu: IntArray, time_ns: IntArray) -> FloatArray:
-    """Return the immersion of vehicles served by RSUs at instants, all of shape [K]; 001 (6), (7)."""
-    if len(vehicle) == 0:
-        return np.empty(0)
-    offset_m = world.positions.at(vehicle, time_ns) - world.rsus.sites.xyz_m[rsu]
-    distance_m = np.sqrt((offset_m * offset_m).sum(axis=1))
-    rate_bit_s = np.empty(len(vehicle))
-    kinds = {id(link): link for link in world.links}  # RSUs that do not differ share one link
-    sender = np.array([list(kinds).index(id(link)) for link in world.links])[rsu]
-    for number, link in enumerate(kinds.values()):
-        mine = sender == number
-        rate_bit_s[mine] = link.rate_bit_s(distance_m[mine], world.service_bandwidth_hz)
-    return immersion(
-        rate_bit_s,
-        world.ssim.ssim(rate_bit_s),
-        world.vehicles.ssim_threshold[vehicle],
-        world.vehicles.mu[vehicle],
-        world.reference_rate_bit_s,
+class _Scene:
+    """Where immersion comes from: the world, with the links that differ and which of them each RSU has."""
+
+    def __init__(self, world: World) -> None:
+        distinct = {id(link): link for link in world.links}  # RSUs that do not differ share one link
+        number = {key: k for k, key in enumerate(distinct)}
+        self._world = world
+        self._links = list(distinct.values())
+        self._link_of_rsu = np.array([number[id(link)] for link in world.links], dtype=np.int64)
+
+    def immersion_at(self, vehicle: IntArray, rsu: IntArray, time_ns: IntArray) -> FloatArray:
+        """Return the immersion of vehicles served by RSUs at instants, all of shape [K]; 001 (6), (7)."""
+        world = self._world
+        offset_m = world.positions.at(vehicle, time_ns) - world.rsus.sites.xyz_m[rsu]
+        distance_m = np.sqrt((offset_m * offset_m).sum(axis=1))
+        rate_bit_s = np.empty(len(vehicle))
+        number = self._link_of_rsu[rsu]
+        for present in np.flatnonzero(np.bincount(number)):
+            mine = number == present
+            link = self._links[present]
+            rate_bit_s[mine] = link.rate_bit_s(distance_m[mine], world.service_bandwidth_hz)
+        return immersion(
+            rate_bit_s,
+            world.ssim.ssim(rate_bit_s),
+            world.vehicles.ssim_threshold[vehicle],
+            world.vehicles.mu[vehicle],
+            world.reference_rate_bit_s,
+        )
+
+
+def _immersion_before(scene: _Scene, block: Block) -> FloatArray:
+    """Return the immersion at the source as each copy of the block started, NaN where none did, shape [M]."""
+    rows = block.migrations
+    before = np.full(len(block.row), np.nan)
+    started = np.flatnonzero(rows["transfer_start_ns"] != NEVER)
+    before[started] = scene.immersion_at(
+        rows["vehicle"][started].astype(np.int64),
+        rows["source"][started].astype(np.int64),
+        rows["transfer_start_ns"][started],
     )
+    return before
 
 
-def _mean_immersion(world: World, segments: Segments, end_ns: int) -> FloatArray:
-    trace = world.trace
+def _immersion_seconds(scene: _Scene, segments: Segments, vehicles: range) -> FloatArray:
+    """Return the integral of each vehicle's immersion over the time it is served, shape [V]."""
     length_ns = segments.end_ns - segments.start_ns
     owner, piece = spread(np.zeros(len(length_ns), dtype=np.int64), -(-length_ns // _PIECE_NS))
     step_ns = length_ns[owner] / -(-length_ns[owner] // _PIECE_NS)
     middle_ns = segments.start_ns[owner] + ((piece + 0.5) * step_ns).astype(np.int64)
-    value = _immersion_at(world, segments.vehicle[owner], segments.rsu[owner], middle_ns)
-    weight_s = step_ns / NS_PER_S
-    total = np.bincount(segments.vehicle[owner], weights=value * weight_s, minlength=trace.vehicle_count)
+    value = scene.immersion_at(segments.vehicle[owner], segments.rsu[owner], middle_ns)
+    vehicle = segments.vehicle[owner] - vehicles.start
+    return np.bincount(vehicle, weights=value * (step_ns / NS_PER_S), minlength=len(vehicles)).astype(np.float64)
+
+
+def _present_s(world: World, end_ns: int) -> FloatArray:
+    """Return how long each vehicle is in the trace until `end_ns`, shape [V]."""
+    trace = world.trace
     begin_us, finish_us = trace.t_us[trace.trip_start[:-1]], trace.t_us[trace.trip_start[1:] - 1]
     present_us = np.clip(np.minimum(finish_us, end_ns // 1000) - begin_us, 0, None)
-    present_s = np.bincount(trace.trip_vehicle, weights=present_us / 1e6, minlength=trace.vehicle_count)
-    mean = np.full(trace.vehicle_count, np.nan)
-    np.divide(total, present_s, out=mean, where=present_s > 0.0)
-    return mean
+    return np.bincount(trace.trip_vehicle, weights=present_us / 1e6, minlength=trace.vehicle_count).astype(np.float64)

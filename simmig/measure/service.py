@@ -8,10 +8,12 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
-from simmig.mobility.coverage import Intervals
+from simmig.measure.blocks import Block
 from simmig.mobility.grouped import last_at, spread
 from simmig.records import NEVER, FaultPhase, Outcome
 from simmig.units import NS_PER_S
+
+Outage = tuple[int, int, int]  # (rsu, down_ns, up_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,20 @@ class Segments:
         )
 
 
-def hosting(log: EventLog, end_ns: int) -> Segments:
+def hosting(block: Block, end_ns: int) -> Segments:
     """Return when a running twin was at which RSU.
 
     A twin runs from its placement or the end of a migration until the next copy starts: stop-and-copy halts it at
     the source; a migration that fails lets it run on there.
     """
-    placed, rows = log.placement.rows(), log.migration.rows()
+    placed, rows = block.placements, block.migrations
+    moved = np.flatnonzero(rows["transfer_start_ns"] != NEVER)
     done = np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))
-    moved = rows["transfer_start_ns"] != NEVER
+    host = np.where(done, rows["target"], rows["source"])
     vehicle = np.concatenate([placed["vehicle"], rows["vehicle"][moved]]).astype(np.int64)
-    rsu = np.concatenate([placed["rsu"], np.where(done, rows["target"], rows["source"])[moved]]).astype(np.int64)
+    rsu = np.concatenate([placed["rsu"], host[moved]]).astype(np.int64)
     start = np.concatenate([placed["placed_ns"], rows["ended_ns"][moved]])
-    halt = np.concatenate([np.full(len(placed), NEVER), rows["transfer_start_ns"][moved]])
+    halt = np.concatenate([np.full(len(placed["vehicle"]), NEVER), rows["transfer_start_ns"][moved]])
     order = np.lexsort((start, halt, vehicle))
     vehicle, rsu, start, halt = vehicle[order], rsu[order], start[order], halt[order]
     end = np.full(len(start), end_ns)
@@ -52,26 +55,26 @@ def hosting(log: EventLog, end_ns: int) -> Segments:
     return Segments(vehicle, rsu, start, end)
 
 
-def served(log: EventLog, coverage: Intervals, end_ns: int) -> Segments:
-    """Return when each vehicle was inside the zone of the working RSU that ran its twin."""
-    episodes = hosting(log, end_ns)
-    rsus = len(log.rsu_id)
-    zone = coverage.vehicle.astype(np.int64) * rsus + coverage.rsu
+def served(block: Block, cuts: list[Outage], end_ns: int) -> Segments:
+    """Return when each vehicle was inside the zone of the RSU that ran its twin, unless an outage held that down."""
+    episodes, visits = hosting(block, end_ns), block.visits
+    rsus = 1 + max(int(visits.rsu.max(initial=0)), int(episodes.rsu.max(initial=0)))
+    zone = visits.vehicle.astype(np.int64) * rsus + visits.rsu
     wanted = episodes.vehicle * rsus + episodes.rsu
     low, high = np.searchsorted(zone, wanted, side="left"), np.searchsorted(zone, wanted, side="right")
-    first = last_at(coverage.exit_ns, low, high, episodes.start_ns) + 1
-    past = last_at(coverage.enter_ns, low, high, episodes.end_ns - 1) + 1
+    first = last_at(visits.exit_ns, low, high, episodes.start_ns) + 1
+    past = last_at(visits.enter_ns, low, high, episodes.end_ns - 1) + 1
     owner, index = spread(first, np.maximum(past - first, 0))
-    start = np.maximum(episodes.start_ns[owner], coverage.enter_ns[index])
-    end = np.minimum(episodes.end_ns[owner], coverage.exit_ns[index])
+    start = np.maximum(episodes.start_ns[owner], visits.enter_ns[index])
+    end = np.minimum(episodes.end_ns[owner], visits.exit_ns[index])
     keep = end > start
     inside = Segments(episodes.vehicle[owner][keep], episodes.rsu[owner][keep], start[keep], end[keep])
-    return _without_outages(inside, outages(log, end_ns))
+    return _without_outages(inside, cuts)
 
 
-def outages(log: EventLog, end_ns: int) -> list[tuple[int, int, int]]:
+def outages(log: EventLog, end_ns: int) -> list[Outage]:
     """Return (rsu, down_ns, up_ns) of every stretch in which at least one fault held an RSU down."""
-    found: list[tuple[int, int, int]] = []
+    found: list[Outage] = []
     rows = log.fault.rows()
     for rsu in np.unique(rows["rsu"]):
         depth, down_ns = 0, 0
@@ -87,7 +90,7 @@ def outages(log: EventLog, end_ns: int) -> list[tuple[int, int, int]]:
     return found
 
 
-def _without_outages(segments: Segments, cuts: list[tuple[int, int, int]]) -> Segments:
+def _without_outages(segments: Segments, cuts: list[Outage]) -> Segments:
     for rsu, down_ns, up_ns in cuts:
         hit = (segments.rsu == rsu) & (segments.start_ns < up_ns) & (segments.end_ns > down_ns)
         head, tail = (
@@ -106,50 +109,38 @@ def _without_outages(segments: Segments, cuts: list[tuple[int, int, int]]) -> Se
     return segments
 
 
-def interruptions_s(log: EventLog, segments: Segments) -> FloatArray:
-    """Return each migration's interruption in seconds, one for each row of the log's migrations.
+def interruptions_s(block: Block, segments: Segments) -> FloatArray:
+    """Return the interruption of each migration of the block in seconds, shape [M].
 
     From the last instant at which the vehicle was served before the copy stopped its twin to the first at which it
     is served again, coverage gaps included. NaN if no copy started, if it was never served before or after, or if a
     later migration ended before service came back (the interruption is then counted there, once).
     """
-    rows = log.migration.rows()
-    result = np.full(len(rows), np.nan)
+    rows = block.migrations
+    result = np.full(len(block.row), np.nan)
     started = np.flatnonzero(rows["transfer_start_ns"] != NEVER)
     vehicle = rows["vehicle"][started].astype(np.int64)
-    resumed = rows["ended_ns"][started]
     low, high = segments.bounds(vehicle)
-    after = last_at(segments.start_ns, low, high, resumed - 1) + 1
+    after = last_at(segments.start_ns, low, high, rows["ended_ns"][started] - 1) + 1
     usable = (after > low) & (after < high)
-    order = np.lexsort((resumed, vehicle))
-    is_last = np.ones(len(order), dtype=bool)
-    same = (vehicle[order][1:] == vehicle[order][:-1]) & (after[order][1:] == after[order][:-1])
-    is_last[:-1] = ~same
-    usable[order] &= is_last
+    # A vehicle's migrations stand in the order of their ends.
+    usable[:-1] &= (vehicle[1:] != vehicle[:-1]) | (after[1:] != after[:-1])
     index = after[usable]
     gap_ns = segments.start_ns[index] - segments.end_ns[index - 1]
     result[started[usable]] = gap_ns / NS_PER_S
     return result
 
 
-def covered_s(coverage: Intervals, vehicles: int, end_ns: int) -> FloatArray:
-    """Return for each vehicle the time until `end_ns` that it spent inside at least one zone, shape [V]."""
-    order = np.lexsort((coverage.enter_ns, coverage.vehicle))
-    vehicle = coverage.vehicle[order].astype(np.int64)
-    enter, leave = coverage.enter_ns[order], np.minimum(coverage.exit_ns[order], end_ns)
-    reached = _running_maximum(vehicle, leave)
-    new = np.maximum(leave - np.maximum(enter, reached), 0)
-    return np.bincount(vehicle, weights=new / NS_PER_S, minlength=vehicles).astype(np.float64)
-
-
-def _running_maximum(group: IntArray, values: IntArray) -> IntArray:
-    """Return for every row the largest value before it in its group, NEVER at the group's first row."""
-    rank = np.empty(len(values), dtype=np.int64)
-    order = np.argsort(values, kind="stable")
-    rank[order] = np.arange(len(values))
-    # Ranks are below the row count, so group and rank fit one key whatever the times are.
-    key = np.maximum.accumulate(group * len(values) + rank)
-    before = np.full(len(values), NEVER)
-    same = group[1:] == group[:-1]
-    before[1:][same] = values[order][(key[:-1] % len(values))][same]
-    return before
+def covered_s(block: Block, end_ns: int) -> FloatArray:
+    """Return the time until `end_ns` that each vehicle of the block spent inside at least one zone, shape [V]."""
+    visits = block.visits
+    vehicle = visits.vehicle.astype(np.int64) - block.vehicles.start
+    # One time line for all, the vehicles one behind the other: none reaches into the time of the next.
+    begin = vehicle * (end_ns + 1)
+    enter, leave = (begin + np.minimum(moment_ns, end_ns) for moment_ns in (visits.enter_ns, visits.exit_ns))
+    order = np.argsort(enter, kind="stable")
+    enter, leave = enter[order], leave[order]
+    reached = np.maximum.accumulate(leave)
+    enter[1:] = np.maximum(enter[1:], reached[:-1])
+    new_s = np.maximum(leave - enter, 0) / NS_PER_S
+    return np.bincount(vehicle[order], weights=new_s, minlength=len(block.vehicles)).astype(np.float64)

@@ -9,9 +9,11 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.log import EventLog
+from simmig.measure.blocks import order_by
+from simmig.measure.events import events_table
 from simmig.measure.experience import Experience, measure_experience, unmeasured
 from simmig.mobility.positions import distance_m
-from simmig.records import NEVER, FaultPhase, Outcome
+from simmig.records import NEVER, Outcome
 from simmig.units import NS_PER_S
 from simmig.world import World
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _MOMENTS = ("requested", "decided", "transfer_start", "transfer_end", "queued", "service_start", "completed", "ended")
 _PATHS_KEPT = 500  # vehicles whose path is kept for the map
 _POINTS_KEPT = 100  # points of a kept path
+_POSITIONS_AT_ONCE = 16_384  # which the processor's cache holds, with what is made on the way to them
 
 
 def build_tables(world: World, log: EventLog, end_ns: int, *, is_complete: bool = True) -> dict[str, pd.DataFrame]:
@@ -35,11 +38,13 @@ def build_tables(world: World, log: EventLog, end_ns: int, *, is_complete: bool 
         "vehicles": _vehicles(world, log, experience),
         "rsus": _rsus(world, log, end_ns),
     }
-    return {**tables, "events": _events(log)} if is_complete else tables
+    return {**tables, "events": events_table(log)} if is_complete else tables
 
 
 def _seconds(time_ns: IntArray) -> FloatArray:
-    return np.where(time_ns == NEVER, np.nan, time_ns / NS_PER_S)
+    time_s = time_ns / NS_PER_S
+    time_s[time_ns == NEVER] = np.nan
+    return time_s
 
 
 def _names(codes: IntArray, names: tuple[str, ...]) -> pd.Categorical:
@@ -52,11 +57,11 @@ def _names(codes: IntArray, names: tuple[str, ...]) -> pd.Categorical:
 def _migrations(world: World, log: EventLog, experience: Experience) -> pd.DataFrame:
     import pandas as pd
 
-    rows = log.migration.rows()
+    rows = log.migration.columns()
     vehicle = rows["vehicle"]
     fleets = world.vehicles.fleets
     time_s = {f"{name}_s": _seconds(rows[f"{name}_ns"]) for name in _MOMENTS}
-    xyz_m = world.positions.at(vehicle.astype(np.int64), rows["requested_ns"])
+    xyz_m = _positions(world, vehicle, rows["requested_ns"])
     columns: dict[str, Any] = {
         "migration": rows["migration"],
         "vehicle": _names(vehicle, log.vehicle_id),
@@ -76,11 +81,22 @@ def _migrations(world: World, log: EventLog, experience: Experience) -> pd.DataF
         "interruption_s": experience.interruption_s,
         "immersion_before": experience.immersion_before,
         "immersion_loss": experience.immersion_loss,
-        "x_m": xyz_m[:, 0],
-        "y_m": xyz_m[:, 1],
-        "z_m": xyz_m[:, 2],
+        "x_m": xyz_m[0],
+        "y_m": xyz_m[1],
+        "z_m": xyz_m[2],
     }
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _positions(world: World, vehicle: IntArray, time_ns: IntArray) -> FloatArray:
+    """Return where vehicles are at instants, xyz[3, K]."""
+    xyz_m = np.empty((3, len(vehicle)))
+    # Vehicle by vehicle: in order of time, each position is looked for at another end of the trace.
+    order = order_by(vehicle)
+    for start in range(0, len(order), _POSITIONS_AT_ONCE):
+        part = order[start : start + _POSITIONS_AT_ONCE]
+        xyz_m[:, part] = world.positions.at(vehicle[part], time_ns[part]).T
+    return xyz_m
 
 
 def _delays(time_s: dict[str, FloatArray]) -> dict[str, FloatArray]:
@@ -193,47 +209,3 @@ def _wkt(rings: tuple[FloatArray, ...]) -> str:
     closed = [ring if (ring[0] == ring[-1]).all() else np.vstack([ring, ring[:1]]) for ring in rings]
     parts = ("(" + ", ".join(f"{x:.3f} {y:.3f}" for x, y in ring) + ")" for ring in closed)
     return "POLYGON (" + ", ".join(parts) + ")"
-
-
-def _events(log: EventLog) -> pd.DataFrame:
-    """Return one row for each moment that was reached, in order of time, then of kind, then of number.
-
-    A migration's last event is named after its outcome.
-    """
-    import pandas as pd
-
-    rows, placed, faults = log.migration.rows(), log.placement.rows(), log.fault.rows()
-    moments = _MOMENTS[:-2]  # completed and ended are what the outcomes tell
-    names = ("placed", "rsu_down", "rsu_up", *moments, *(outcome.label for outcome in Outcome))
-    phase = np.where(faults["phase"] == FaultPhase.DOWN, 1, 2)
-    parts = [
-        (placed["placed_ns"], np.zeros(len(placed)), placed["vehicle"], placed["rsu"], np.full(len(placed), NEVER)),
-        (faults["at_ns"], phase, np.full(len(faults), NEVER), faults["rsu"], np.full(len(faults), NEVER)),
-    ]
-    order = np.argsort(rows["migration"])
-    # Column by column: a copy of whole rows for every moment would take gigabytes.
-    migration, vehicle, source, target = (rows[name][order] for name in ("migration", "vehicle", "source", "target"))
-    for code, name in enumerate(moments, start=3):
-        time_ns = rows[f"{name}_ns"][order]
-        hit = time_ns != NEVER
-        rsu = source if name == "requested" else target
-        kind = np.full(int(hit.sum()), code, dtype=np.int8)
-        parts.append((time_ns[hit], kind, vehicle[hit], rsu[hit], migration[hit]))
-    ends = rows["outcome"][order] + (3 + len(moments))
-    parts.append((rows["ended_ns"][order], ends, vehicle, target, migration))
-    kinds = (np.int64, np.int8, np.int32, np.int32, np.int32)
-    time_ns, codes, vehicle, rsu, migration = (
-        np.concatenate([part[k].astype(kind, copy=False) for part in parts]) for k, kind in enumerate(kinds)
-    )
-    # Each part is nearly sorted by time already, which a stable merge sort turns into a few passes.
-    order = np.argsort(time_ns, kind="stable")
-    return pd.DataFrame(
-        {
-            "time_s": time_ns[order] / NS_PER_S,
-            "event": _names(codes[order], names),
-            "rsu": _names(rsu[order], log.rsu_id),
-            "vehicle": _names(vehicle[order], log.vehicle_id),
-            "migration": migration[order],
-        },
-        copy=False,
-    )
