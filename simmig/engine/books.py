@@ -19,7 +19,7 @@ def check_books(state: State) -> None:
     done = np.isin(rows["outcome"], (Outcome.COMPLETED, Outcome.LATE))
     _check_bits(rows, done, is_redirected=any(fault.effect == "redirect" for fault in state.world.faults))
     _check_moments(rows, done)
-    _check_twins(state, rows[done])
+    _check_twins(state, rows, done)
 
 
 def _check_bits(rows: np.ndarray, done: np.ndarray, is_redirected: bool) -> None:
@@ -51,18 +51,20 @@ def _check_moments(rows: np.ndarray, done: np.ndarray) -> None:
         last = np.where(reached, moment, last)
 
 
-def _check_twins(state: State, completed: np.ndarray) -> None:
+def _check_twins(state: State, rows: np.ndarray, done: np.ndarray) -> None:
     """Every twin is where its placement and its completed migrations, in order, have put it."""
     host = np.full(len(state.host), NOBODY)
     placed = state.log.placement.rows()
     host[placed["vehicle"]] = placed["rsu"]
-    order = np.lexsort((completed["completed_ns"], completed["vehicle"]))
-    chain = completed[order]
-    first = np.ones(len(chain), dtype=bool)
-    first[1:] = chain["vehicle"][1:] != chain["vehicle"][:-1]
-    before = np.where(first, host[chain["vehicle"]], np.roll(chain["target"], 1))
-    if (before != chain["source"]).any():
+    # Column by column: rows are wide, and a migration is recorded as it completes, so each vehicle's are in order.
+    vehicle, source, target = (rows[name][done] for name in ("vehicle", "source", "target"))
+    order = np.argsort(vehicle, kind="stable")
+    vehicle, source, target = vehicle[order], source[order], target[order]
+    first = np.ones(len(vehicle), dtype=bool)
+    first[1:] = vehicle[1:] != vehicle[:-1]
+    before = np.where(first, host[vehicle], np.roll(target, 1))
+    if (before != source).any():
         raise ConservationError("a twin migrated from an RSU that did not hold it")
-    host[chain["vehicle"]] = chain["target"]
+    host[vehicle] = target
     if not np.array_equal(host, state.host):
         raise ConservationError("a twin is not where its migrations put it")

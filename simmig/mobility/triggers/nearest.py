@@ -29,13 +29,19 @@ class _Armed:
         self._start = np.searchsorted(changes.vehicle, vehicles).tolist()
         self._time_ns = changes.time_ns.data
         self._rsu = changes.rsu.data
+        # The last answer for each vehicle: the next question is mostly asked at that change.
+        self._answer = list(self._start)
         self._trips = Trips(scene.trace)
 
     def next(self, vehicle: int, host: int, after_ns: int, *, retry: bool) -> tuple[int, int] | None:
         """Return the first change after `after_ns` to another RSU than the host, and that RSU."""
         time_ns, rsu = self._time_ns, self._rsu
-        begin, end = self._start[vehicle], self._start[vehicle + 1]
-        k = bisect_right(time_ns, after_ns, begin, end)
+        begin, end, k = self._start[vehicle], self._start[vehicle + 1], self._answer[vehicle]
+        if k < end and time_ns[k] <= after_ns and (k + 1 == end or time_ns[k + 1] > after_ns):
+            k += 1
+        else:
+            k = bisect_right(time_ns, after_ns, begin, end)
+        self._answer[vehicle] = k
         if retry and k > begin and rsu[k - 1] != host and self._trips.end_ns(vehicle, after_ns) is not None:
             return after_ns, rsu[k - 1]
         while k < end:
