@@ -73,12 +73,15 @@ def chunks(trace: Trace, rsus: int) -> Iterator[Paths]:
         begin = end
 
 
-def blocks(paths: Paths) -> list[Level]:
-    """Return the levels of boxes of these paths, shortest runs first; block p of the last level is path p."""
+def blocks(paths: Paths, *, runs: bool = True) -> list[Level]:
+    """Return the levels of boxes of these paths, shortest runs first; block p of the last level is path p.
+
+    Without `runs` the paths are the only level.
+    """
     first, last = paths.start[:-1], paths.start[1:] - 1  # of each path: segment i goes from fix i to fix i + 1
     levels: list[Level] = []
     path_first, path_count = first, last - first
-    while len(levels) < _LEVELS:
+    while len(levels) < _LEVELS * runs:
         owner, index = spread(path_first, -(-path_count // FAN_OUT), FAN_OUT)
         count = np.minimum(path_first[owner] + path_count[owner] - index, FAN_OUT)
         box = _over(levels[-1].box, index) if levels else _around(paths, index, last[owner])

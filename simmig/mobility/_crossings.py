@@ -9,6 +9,8 @@ import numpy as np
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.geometry import ball_span, plane_crossing, slab_span
 from simmig.mobility._blocks import Box, Level, Paths, descend, segment_box
+from simmig.mobility._leg_borders import border_segments
+from simmig.mobility._legs import Legs
 from simmig.mobility._polygons import Faces, PolygonZones
 from simmig.mobility._zones import RoundZones
 from simmig.mobility.grouped import spread
@@ -28,7 +30,7 @@ class Crossings:
     time_ns: IntArray
 
 
-def round_crossings(paths: Paths, levels: list[Level], zones: RoundZones) -> Crossings:
+def round_crossings(paths: Paths, levels: list[Level], legs: Legs | None, zones: RoundZones) -> Crossings:
     """Return the crossings of paths with discs, spheres and cylinders."""
     path, zone = _groups(levels, zones)
     is_in = zones.contain([axis[paths.start[path]] for axis in paths.axes], zone)
@@ -36,7 +38,10 @@ def round_crossings(paths: Paths, levels: list[Level], zones: RoundZones) -> Cro
     def straddle(box: Box, group: IntArray) -> BoolArray:
         return zones.straddle(box, zone[group])
 
-    segment, group = descend(levels, path, np.arange(len(path)), straddle)
+    if legs is None:
+        segment, group = descend(levels, path, np.arange(len(path)), straddle)
+    else:
+        segment, group = border_segments(legs, zones, path, zone)
     near = straddle(segment_box(paths, segment), group)
     segment, group = segment[near], group[near]
     share, happens = _turns(paths, zones, segment, zone[group])

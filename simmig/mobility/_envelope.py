@@ -112,9 +112,4 @@ def _cut(pieces: _Pieces, duels: _Duels, is_open: BoolArray, *, by_roots: bool) 
     share = np.where(duels.beats[heir] & by_roots, np.clip(duels.falls[heir], 0.0625, 0.9375), 0.5)
     begin, end = pieces.begin[is_open], pieces.end[is_open]
     middle = begin + share * (end - begin)
-    both = Contests(
-        np.concatenate((kept.subject, kept.subject)),
-        np.concatenate((kept.start[:-1], kept.start + kept.start[-1])),
-        np.concatenate((kept.rsu, kept.rsu)),
-    )
-    return _Pieces(both, np.concatenate((begin, middle)), np.concatenate((middle, end)))
+    return _Pieces(kept.and_also(kept), np.concatenate((begin, middle)), np.concatenate((middle, end)))

@@ -28,6 +28,11 @@ class Rivals:
     weight: FloatArray
     lift2: FloatArray
 
+    @property
+    def are_equal(self) -> bool:
+        """Whether plain distance decides."""
+        return bool((self.weight == 1.0).all())
+
     def value(self, axes: Sequence[FloatArray], rsu: IntArray) -> FloatArray:
         """Return the weighted squared distances of points from their RSUs."""
         offset = [axis - place[rsu] for axis, place in zip(axes, self.place, strict=True)]
@@ -101,6 +106,14 @@ class Contests:
         width = np.diff(self.start)[owner]
         _, entry = spread(self.start[owner], width)
         return Contests(subject, np.concatenate(([0], np.cumsum(width))), self.rsu[entry])
+
+    def and_also(self, other: Contests) -> Contests:
+        """Return these contests and the others."""
+        return Contests(
+            np.concatenate((self.subject, other.subject)),
+            np.concatenate((self.start, other.start[1:] + self.start[-1])),
+            np.concatenate((self.rsu, other.rsu)),
+        )
 
 
 def open_contests(rivals: Rivals, box: Box, contests: Contests) -> Contests:

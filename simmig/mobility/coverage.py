@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.mobility._blocks import Paths, blocks, chunks
 from simmig.mobility._crossings import Crossings, polygon_crossings, round_crossings
+from simmig.mobility._legs import find_legs
 from simmig.mobility._polygons import polygon_zones
 from simmig.mobility._zones import round_zones
 from simmig.mobility.positions import Positions
@@ -51,9 +52,10 @@ def coverage_intervals(trace: Trace, sites: Sites, margin_m: float = 0.0) -> Int
     polygons, faces = polygon_zones(sites, margin_m, dimensions)
     parts = []
     for paths in chunks(trace, sites.count):
-        levels = blocks(paths)
+        legs = find_legs(paths) if len(rounds.rsu) else None
+        levels = blocks(paths, runs=legs is None or len(polygons.rsu) > 0)
         if len(rounds.rsu):
-            parts.append(_visits(paths, rounds.rsu, round_crossings(paths, levels, rounds)))
+            parts.append(_visits(paths, rounds.rsu, round_crossings(paths, levels, legs, rounds)))
         if len(polygons.rsu):
             parts.append(_visits(paths, polygons.rsu, polygon_crossings(paths, levels, polygons, faces)))
     return _joined(trace, parts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.mobility._blocks import Level, Paths, blocks, chunks, segment_box
 from simmig.mobility._envelope import Rows, envelope
+from simmig.mobility._leg_contests import leg_contests
+from simmig.mobility._legs import cut_out, find_legs
 from simmig.mobility._rivals import Contests, Rivals, make_rivals, open_contests, strength_weight
 from simmig.mobility.trace import Int32Array, Trace
 
@@ -40,8 +42,7 @@ def nearest_changes(
     parts = []
     for paths in chunks(trace, len(xyz_m)):
         starts = _at_starts(paths, rivals)
-        open_segments = _open_segments(paths, blocks(paths), rivals)
-        parts.append(_changes(paths, starts, envelope(paths, rivals, open_segments)))
+        parts.append(_changes(paths, starts, envelope(paths, rivals, _contests(paths, rivals))))
     trip, time_ns, rival = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return Changes(trace.trip_vehicle[trip], time_ns, rsu_of[rival].astype(np.int32))
 
@@ -56,6 +57,19 @@ def _at_starts(paths: Paths, rivals: Rivals) -> IntArray:
 def _everyone(subjects: int, rivals: int) -> Contests:
     start = np.arange(subjects + 1) * rivals
     return Contests(np.arange(subjects), start, np.tile(np.arange(rivals), subjects))
+
+
+def _contests(paths: Paths, rivals: Rivals) -> Contests:
+    """Return segments with the rivals that may be the nearest along them; along no others does the nearest change."""
+    legs = find_legs(paths) if rivals.are_equal else None
+    if legs is None:
+        return _open_segments(paths, blocks(paths), rivals)
+    contests, unclear = leg_contests(legs, rivals)
+    if not len(unclear):
+        return contests
+    rest, row = cut_out(paths, legs, unclear)
+    others = _open_segments(rest, blocks(rest), rivals)
+    return contests.and_also(replace(others, subject=row[others.subject]))
 
 
 def _open_segments(paths: Paths, levels: list[Level], rivals: Rivals) -> Contests:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -18,7 +18,7 @@ from simmig.mobility.frame import Coordinates, Frame
 from simmig.mobility.trace import Int32Array, Trace
 
 MAX_ID_LENGTH = 256
-_CHUNK = 1 << 20  # rows looked at together: temporaries stay small beside 36 million rows
+_CHUNK = 1 << 15  # rows looked at together: temporaries stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +89,10 @@ DEFAULTS = TraceOptions()
 def assemble(raw: RawTrace, frame: Frame, options: TraceOptions = DEFAULTS) -> Trace:
     """Return the trace in `frame`, vehicles in lexicographic order; TraceError if the options forbid it."""
     _check_loss(raw, options)
-    raw = _in_order(raw)
-    raw = _without_repeats(raw, options.on_duplicate)
-    starts = _trip_starts(raw, round(options.split_gap_s * 1e6))
+    split_gap_us = round(options.split_gap_s * 1e6)
+    raw, seams = _in_order(raw, split_gap_us)
+    raw, seams = _without_repeats(raw, seams, options.on_duplicate, split_gap_us)
+    starts = _trip_starts(raw, seams)
     x_m, y_m = frame.forward(raw.a, raw.b) if raw.kind == "lonlat" else frame.from_crs(raw.a, raw.b, raw.crs)
     t_us, epoch_us = _clocked(raw, options.start_s)
     counts = {"trips": len(starts), "single_fix_trips": int((np.diff(starts, append=len(t_us)) == 1).sum())}
@@ -118,23 +119,40 @@ def _check_loss(raw: RawTrace, options: TraceOptions) -> None:
         )
 
 
-def _in_order(raw: RawTrace) -> RawTrace:
-    """Return the rows by vehicle (names in lexicographic order), then time; file order among equals."""
-    used = np.bincount(raw.vehicle, minlength=len(raw.vehicle_id)) > 0
+def _in_order(raw: RawTrace, split_gap_us: int) -> tuple[RawTrace, IntArray]:
+    """Return the rows by vehicle, names in lexicographic order, then by time, then as in the file; and their seams."""
+    used = np.zeros(len(raw.vehicle_id), np.bool_)
+    used[raw.vehicle] = True
     names = sorted(name for name, is_used in zip(raw.vehicle_id, used, strict=True) if is_used)
     if tuple(names) != raw.vehicle_id:
         rank = {name: code for code, name in enumerate(names)}
         codes = np.array([rank.get(name, -1) for name in raw.vehicle_id], np.int32)
         raw = replace(raw, vehicle_id=tuple(names), vehicle=codes[raw.vehicle])
-    is_ordered = all(((turn > 0) | ((turn == 0) & (gap_us >= 0))).all() for _, turn, gap_us in _steps(raw))
-    return raw if is_ordered else rows_of(raw, np.lexsort((raw.t_us, raw.vehicle)))
+    seams = _seams(raw, split_gap_us)
+    if seams is None:
+        raw = rows_of(raw, np.lexsort((raw.t_us, raw.vehicle)))
+        seams = _seams(raw, split_gap_us)
+        assert seams is not None
+    return raw, seams
 
 
-def _steps(raw: RawTrace) -> Iterator[tuple[int, Int32Array, IntArray]]:
-    """Yield (row, change of vehicle, change of time) from each row's predecessor, many rows at a time."""
+def _seams(raw: RawTrace, split_gap_us: int) -> IntArray | None:
+    """Return the rows that do not just go on from the row before, later on the same trip; None if out of order.
+
+    What is left to ask of the order of rows is asked of these few.
+    """
+    found = [np.empty(0, np.int64)]
     for row in range(1, len(raw.t_us), _CHUNK):
         part = slice(row - 1, row + _CHUNK)
-        yield row, np.diff(raw.vehicle[part]), np.diff(raw.t_us[part])
+        turn, gap_us = np.diff(raw.vehicle[part]), np.diff(raw.t_us[part])
+        is_seam = (turn != 0) | (gap_us <= 0) | (gap_us > split_gap_us)
+        if raw.trip is not None:
+            is_seam |= np.diff(raw.trip[part]) != 0
+        seam = np.flatnonzero(is_seam)
+        if ((turn[seam] < 0) | ((turn[seam] == 0) & (gap_us[seam] < 0))).any():
+            return None
+        found.append(row + seam)
+    return np.concatenate(found)
 
 
 def rows_of(raw: RawTrace, rows: IntArray | NDArray[np.bool_]) -> RawTrace:
@@ -150,12 +168,17 @@ def rows_of(raw: RawTrace, rows: IntArray | NDArray[np.bool_]) -> RawTrace:
     )
 
 
-def _without_repeats(raw: RawTrace, on_duplicate: Literal["error", "first", "last"]) -> RawTrace:
-    """Return the rows with one fix for each vehicle and instant; equal fixes are merged and counted."""
-    found = [row + np.flatnonzero((turn == 0) & (gap_us == 0)) for row, turn, gap_us in _steps(raw)]
-    later = np.concatenate([np.empty(0, np.int64), *found])
+def _without_repeats(
+    raw: RawTrace, seams: IntArray, on_duplicate: Literal["error", "first", "last"], split_gap_us: int
+) -> tuple[RawTrace, IntArray]:
+    """Return the rows with one fix for each vehicle and instant, and their seams.
+
+    Equal fixes are merged and counted.
+    """
+    is_later = (raw.vehicle[seams] == raw.vehicle[seams - 1]) & (raw.t_us[seams] == raw.t_us[seams - 1])
+    later = seams[is_later]
     if not len(later):
-        return raw
+        return raw, seams
     differs = (raw.a[later] != raw.a[later - 1]) | (raw.b[later] != raw.b[later - 1])
     if raw.z is not None:
         differs |= ~np.isclose(raw.z[later], raw.z[later - 1], rtol=0.0, atol=0.0, equal_nan=True)
@@ -169,17 +192,17 @@ def _without_repeats(raw: RawTrace, on_duplicate: Literal["error", "first", "las
     keep = np.ones(len(raw.t_us), np.bool_)
     keep[later - (on_duplicate == "last")] = False
     counts = {"duplicates_equal": int((~differs).sum()), "duplicates_resolved": int(differs.sum())}
-    return replace(rows_of(raw, keep), notes={**raw.notes, **counts})
+    kept = replace(rows_of(raw, keep), notes={**raw.notes, **counts})
+    seams_left = _seams(kept, split_gap_us)
+    assert seams_left is not None
+    return kept, seams_left
 
 
-def _trip_starts(raw: RawTrace, split_gap_us: int) -> IntArray:
+def _trip_starts(raw: RawTrace, seams: IntArray) -> IntArray:
     """Return the first row of each trip, shape [P]; TraceError if a file's own trips overlap in time."""
-    found = [row + np.flatnonzero((turn != 0) | (gap_us > split_gap_us)) for row, turn, gap_us in _steps(raw)]
-    starts = np.concatenate([np.zeros(1, np.int64), *found])
+    starts = np.concatenate([np.zeros(1, np.int64), seams])
     if raw.trip is None:
         return starts
-    turned = [row + np.flatnonzero(np.diff(raw.trip[row - 1 : row + _CHUNK])) for row, _, _ in _steps(raw)]
-    starts = np.unique(np.concatenate([starts, *turned]))
     labels = list(zip(raw.vehicle[starts].tolist(), raw.trip[starts].tolist(), strict=True))
     ended: set[tuple[int, int]] = set()
     for before, label in pairwise(labels):

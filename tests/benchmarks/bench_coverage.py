@@ -11,6 +11,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ def make_sites(rng: np.random.Generator) -> Sites:
     ids = tuple(f"r{j:02d}" for j in range(RSUS))
     heights = np.tile((-math.inf, math.inf), (RSUS, 1))
     return Sites(ids, place, ("disc",) * RSUS, rng.uniform(450.0, 550.0, RSUS), heights, (None,) * RSUS)
+
+
+def shaken(trace: Trace) -> Trace:
+    """Return the trace with errors of half a metre, as recorded ones have: no three fixes on a line."""
+    rng = np.random.default_rng(3)
+    x_m, y_m = (axis + rng.normal(0.0, 0.5, len(axis)) for axis in (trace.x_m, trace.y_m))
+    return replace(trace, x_m=x_m, y_m=y_m)
 
 
 def memory_mb(field: str) -> float:
@@ -94,6 +102,9 @@ def main() -> None:
     changes = timed("nearest_changes", fixes, lambda: nearest_changes(trace, sites.xyz_m))
     bonus_db = np.random.default_rng(2).uniform(0.0, 6.0, RSUS)
     timed("nearest_changes, unequal powers", fixes, lambda: nearest_changes(trace, sites.xyz_m, bonus_db))
+    crooked = shaken(trace)
+    timed("coverage_intervals, no legs", fixes, lambda: coverage_intervals(crooked, sites))
+    timed("nearest_changes, no legs", fixes, lambda: nearest_changes(crooked, sites.xyz_m))
     timed("distance_m", fixes, lambda: distance_m(trace))
     print(f"{len(coverage.rsu)} visits, {len(changes.rsu)} changes of the nearest")
     positions = Positions(trace)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Columns = dict[str, tuple[str, type[np.generic]]]  # SQL and NumPy type of each array
 MAGIC = b"PAR1"
-_VECTORS = 100  # of 2048 rows, fetched together: the buffers beside the result stay at some MB
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
@@ -112,15 +111,10 @@ class Parquet:
 
     def arrays(self, columns: Columns, where: str = "true") -> dict[str, NDArray[Any]]:
         """Return arrays by name, in the order of the file, of SQL expressions with their NumPy types."""
-        count = self.count(where)
-        arrays: dict[str, NDArray[Any]] = {name: np.empty(count, dtype) for name, (_, dtype) in columns.items()}
-        listed = ", ".join(f"{sql} AS {sql_name(name)}" for name, (sql, _) in columns.items())
-        result = self.connection.execute(f"SELECT {listed} FROM rows WHERE {where}")
-        start = 0
-        while len(chunk := result.fetch_df_chunk(_VECTORS)):
-            for name, array in arrays.items():
-                array[start : start + len(chunk)] = chunk[name]
-            start += len(chunk)
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, (sql, dtype) in columns.items():  # one at a time: buffers beside the result are those of one column
+            found = self.connection.execute(f"SELECT {sql} AS value FROM rows WHERE {where}").fetchnumpy()["value"]
+            arrays[name] = np.ma.filled(found, np.nan).astype(dtype, copy=False)
         return arrays
 
     def metadata(self, key: str) -> str | None:

@@ -32,7 +32,8 @@ def finish(raw: RawTrace, places: Places, is_timed: BoolArray | None = None) -> 
     Raises TraceError naming the place of the first row with an impossible id or degrees out of range.
     """
     _check_ids(raw, places)
-    is_finite = np.isfinite(raw.a) & np.isfinite(raw.b)
+    is_finite = np.isfinite(raw.a)
+    is_finite &= np.isfinite(raw.b)
     raw = replace(raw, notes={"rows": len(raw.t_us)} | raw.notes)
     if is_timed is not None:
         raw = _dropped(raw, is_timed, "dropped_untimed", "without a time", places)
