@@ -7,14 +7,16 @@ I followers (vehicles), J leaders (RSUs), V vehicles of the run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from simmig.errors import PluginError
+from simmig.errors import AgentError, PluginError
 
 if TYPE_CHECKING:
     from simmig.rng import Draws
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+Array = Any  # a NumPy array or a torch tensor: anything that follows the array API standard
 Information = Literal["own", "public", "full"]
 
 
@@ -38,9 +41,10 @@ class Plugin(BaseModel):
 class GameInputs:
     """What a pricing round knows about its players, in physical units; a game plug-in builds its game from it.
 
-    `preferences` holds the followers' named game parameters (alpha, beta, ...), each of shape [I]; `ties[I, I]` is
-    symmetric with a zero diagonal; `delay_s[I, J]` is the part of the migration delay that bandwidth does not change
-    (expected wait plus re-instantiation); `deadline_s[I]` may be inf; `capacity_hz[J]` may be inf.
+    `preferences` holds the followers' named game parameters (alpha, beta, ...), each of shape [I], and `offers` the
+    leaders' (quality, ...), each of shape [J]; `ties[I, I]` is symmetric with a zero diagonal; `delay_s[I, J]` is the
+    part of the migration delay that bandwidth does not change (expected wait plus re-instantiation); `deadline_s[I]`
+    may be inf; `capacity_hz[J]`, what a leader can sell in all, may be inf.
     """
 
     preferences: dict[str, FloatArray]
@@ -53,14 +57,15 @@ class GameInputs:
     price_max: FloatArray  # [J]
     capacity_hz: FloatArray  # [J]
     eligible: BoolArray  # [I, J]
+    offers: dict[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """How much any single player could still gain, found by a global search that shares no code with the solver.
 
-    `follower_gap[I]` with prices fixed, `leader_gap[J]` with the followers responding again; utilities' units.
-    `*_relative` divides by the larger of the player's utility and 1e-12.
+    `follower_gap[..., I]` with prices fixed, `leader_gap[..., J]` with the followers responding again; utilities'
+    units. `*_relative` divides by the larger of the player's utility and 1e-12.
     """
 
     follower_gap: FloatArray
@@ -69,42 +74,93 @@ class Certificate:
     leader_gap_relative: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Equilibrium:
-    """A solved game: `price[J]`, `demand[I, J]` in the game's bandwidth unit, utilities and how it was found."""
+    """A solved game, or a batch of them along the leading axes `...`, with its certificate.
 
+    `demand[..., I, J]` and `shadow_price[..., J]` (what one more unit of a leader's capacity is worth to a follower;
+    0 where capacity does not bind) refer to the game's bandwidth unit, as `price` does: [..., J], or [..., I, J] where
+    a leader prices every follower by itself. `failures` says why a game of a batch has no equilibrium, by its place
+    in the batch: the numbers of such a game are NaN, those of the others are what they would be alone.
+    """
+
+    game: PricingGame = field(repr=False, compare=False)
     price: FloatArray
     demand: FloatArray
+    shadow_price: FloatArray
     follower_utility: FloatArray
     leader_utility: FloatArray
-    converged: bool
-    iterations: int
+    converged: BoolArray  # [...], 0-d for one game
+    iterations: IntArray  # [...]
+    failures: dict[tuple[int, ...], str] = field(default_factory=dict)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """What any player could still gain here; searched on first use."""
+        return self.game.certify(self.price, self.demand)
 
 
 class PricingGame(Protocol):
-    """One game of one round: immutable parameters and pure functions of prices `[J]` and demands `[I, J]`."""
+    """Games of one shape: immutable parameters and pure functions of prices and demands.
+
+    Shapes are those of Equilibrium. A round of a simulation is one game without batch axes.
+    """
 
     @property
     def bandwidth_unit_hz(self) -> float:
         """Bandwidth of one unit of demand."""
 
-    def pairing(self, price: FloatArray) -> FloatArray:
-        """Return theta[I, J], the probability that follower i is served by leader j; rows sum to 1 or 0."""
+    @property
+    def individual_prices(self) -> bool:
+        """Whether a leader prices every follower by itself: prices are [..., I, J] then, and [..., J] otherwise."""
 
-    def follower_utility(self, price: FloatArray, demand: FloatArray) -> FloatArray:
-        """Return the followers' utilities, shape [I]."""
+    def pairing(self, price: Array, demand: Array) -> Array:
+        """Return theta[..., I, J], the probability that follower i is served by leader j; rows sum to 1 or 0."""
 
-    def leader_utility(self, price: FloatArray, demand: FloatArray) -> FloatArray:
-        """Return the leaders' utilities, shape [J]."""
+    def follower_utility(self, price: Array, demand: Array) -> Array:
+        """Return the followers' utilities, shape [..., I]."""
 
-    def best_demand(self, price: FloatArray) -> FloatArray:
-        """Return the followers' equilibrium among themselves at these prices, shape [I, J]."""
+    def leader_utility(self, price: Array, demand: Array) -> Array:
+        """Return the leaders' utilities, shape [..., J]."""
+
+    def best_demand(self, price: Array) -> Array:
+        """Return the followers' equilibrium among themselves at these prices, shape [..., I, J]."""
 
     def solve(self) -> Equilibrium:
-        """Return the Stackelberg equilibrium; raises NoEquilibrium with the player and the reason."""
+        """Return the Stackelberg equilibrium.
+
+        Raises NoEquilibrium with the player and the reason if a single game has none; a batch reports in `failures`.
+        """
 
     def certify(self, price: FloatArray, demand: FloatArray) -> Certificate:
         """Return the largest unilateral gains at a point that need not come from `solve`."""
+
+
+@runtime_checkable
+class AnalyticGame(PricingGame, Protocol):
+    """A game that also knows its players' best replies and what other rules of play would lead to."""
+
+    def best_price(self, price: FloatArray) -> FloatArray:
+        """Return every leader's own best prices while the others' stand and the followers respond, shape of `price`."""
+
+    def welfare(self, price: Array, demand: Array) -> Array:
+        """Return the sum of all players' utilities, shape [...]."""
+
+    def social_optimum(self) -> Equilibrium:
+        """Return the outcome with the largest welfare, and the prices that go with it."""
+
+    def monopoly(self) -> Equilibrium:
+        """Return what one owner of all leaders would post, the followers responding."""
+
+    def simultaneous(self) -> Equilibrium:
+        """Return the Nash equilibrium of leaders and followers who move at once."""
+
+
+def analytic(game: PricingGame | None, agent: str) -> AnalyticGame:
+    """Return the game that an agent was shown; raises AgentError if it cannot say what this agent needs."""
+    if not isinstance(game, AnalyticGame):
+        raise AgentError(f"agent {agent} needs a game with best_price, social_optimum, monopoly and simultaneous")
+    return game
 
 
 class Game(Plugin):
@@ -122,8 +178,9 @@ class Game(Plugin):
 class LeaderView:
     """What a leader agent sees before it prices. Arrays have length J' = 1 (own, public) or J (full).
 
-    `last_*` are NaN before the first round in which the RSU took part. `market_*[J]` are the last published prices
-    and sales of every RSU (public and full), `game` the whole game (full only).
+    `followers` is I, the number of vehicles in the round, `has_individual_prices` whether the game lets a leader price
+    each of them by itself. `last_*` are NaN before the first round in which the RSU took part. `market_*[J]` are the
+    last published prices and sales of every RSU (public and full), `game` the whole game (full only).
     """
 
     round: int
@@ -132,6 +189,8 @@ class LeaderView:
     cost: FloatArray
     price_max: FloatArray
     eligible_count: IntArray
+    followers: int
+    has_individual_prices: bool
     last_price: FloatArray
     last_demand: FloatArray
     last_utility: FloatArray
@@ -145,7 +204,10 @@ class LeaderView:
 class FollowerView:
     """What a follower agent sees once prices are posted. I' = 1 (own, public) or I (full).
 
-    Prices are posted, so everyone sees `price[J]`; `eligible[I', J]`; `game` (full only) holds everything else.
+    Prices are posted, so everyone sees `price[J]`, or its own ones `price[I', J]` in a game of individual prices;
+    `eligible[I', J]`; `offers[J]` are the leaders' named parameters; `game` (full only) holds everything else.
+    `alone()` returns the game of the followers in the view as if no other bought and no tie bound them: what one can
+    work out from its own parameters and the posted prices.
     """
 
     round: int
@@ -159,6 +221,8 @@ class FollowerView:
     price: FloatArray
     eligible: BoolArray
     bandwidth_unit_hz: float
+    offers: dict[str, FloatArray]
+    alone: Callable[[], PricingGame]
     draws: Draws
     market_demand: FloatArray | None = None
     game: PricingGame | None = None
@@ -170,7 +234,10 @@ class Agent(Plugin):
     information: ClassVar[Information] = "own"
 
     def price(self, view: LeaderView) -> FloatArray:
-        """Return the unit prices of the RSUs in the view, shape [J'], each between cost and price_max."""
+        """Return the unit prices of the RSUs in the view, each between cost and price_max.
+
+        Shape [J'], or [I, J'] where the game has individual prices; [J'] is then the same price for every vehicle.
+        """
         raise PluginError(f"{type(self).__module__} does not play leaders: its class Agent has no method price(view)")
 
     def demand(self, view: FollowerView) -> FloatArray:

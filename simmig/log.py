@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simmig.records import LAYOUTS, Layout
 
-RESULTS_VERSION = 1  # goes up, with a line in CHANGELOG.md, whenever the same scenario gives other results
+RESULTS_VERSION = 2  # goes up, with a line in CHANGELOG.md, whenever the same scenario gives other results
 
 _POWERS = np.array([float(f"1e{k}") for k in range(-300, 301)])  # parsed, hence correctly rounded on every machine
 _SIGNIFICANT = 9

@@ -9,7 +9,7 @@ from simmig.contracts import FloatArray, FollowerView, Information, LeaderView
 
 
 class Agent(Player):
-    """Draws prices uniformly between cost and cap, and demands uniformly up to twice the lone optimum at price 0."""
+    """Draws prices uniformly between cost and cap, and demands uniformly up to twice what it would buy alone."""
 
     information: ClassVar[Information] = "own"
 
@@ -19,6 +19,6 @@ class Agent(Player):
 
     def demand(self, view: FollowerView) -> FloatArray:
         """Return uniform demands at the eligible RSUs, shape [1, J]."""
-        most = view.preferences["alpha"][0] / view.preferences["beta"][0]
-        drawn = np.array([[view.draws.uniform() for _ in view.price]])
+        most = 2.0 * view.alone().best_demand(view.price)
+        drawn = np.array([[view.draws.uniform() for _ in range(view.eligible.shape[1])]])
         return np.where(view.eligible, most * drawn, 0.0)

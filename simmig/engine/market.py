@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from simmig.contracts import FloatArray, GameInputs, IntArray, PricingGame
@@ -11,31 +9,15 @@ from simmig.engine.clock import Rank, Stream
 from simmig.engine.flow import Flow
 from simmig.engine.migration import Migration
 from simmig.engine.requests import Requests
+from simmig.engine.rounds import Published, Round, rationed, record
 from simmig.engine.state import State
 from simmig.errors import NoEquilibrium
-from simmig.records import NOBODY, Outcome
+from simmig.records import NEVER, NOBODY, Outcome
 from simmig.rng import Draws
 from simmig.world import MarketRules
 
+_LEAST_HZ = 1.0  # an RSU with less to sell is full
 _NAMED = 10  # followers named in a message, in the order that its numbers refer to
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A closed round whose decisions are due: I requests, J RSUs that at least one of them may use.
-
-    `rsu[J]` are indices into the run's RSUs; `last_*[all RSUs]` what was published after earlier rounds, NaN before.
-    """
-
-    index: int
-    time_ns: int
-    migrations: tuple[Migration, ...]
-    rsu: IntArray
-    inputs: GameInputs
-    game: PricingGame
-    last_price: FloatArray
-    last_demand: FloatArray
-    last_utility: FloatArray
 
 
 class Market:
@@ -50,8 +32,7 @@ class Market:
         self._closing = Stream(state.clock, Rank.ROUND, self._on_close)
         self._rounds = 0
         self._luck: dict[int, Draws] = {}  # by vehicle
-        unknown = np.full(state.world.rsus.sites.count, np.nan)
-        self._last_price, self._last_demand, self._last_utility = unknown, unknown.copy(), unknown.copy()
+        self._published = Published.nothing(state.world.rsus.sites.count)
         self.is_due = False
         requests.accept = self._accept
 
@@ -83,16 +64,21 @@ class Market:
         eligible[np.arange(len(waiting)), [m.source for m in waiting]] = False
         covered = np.asarray(eligible.any(axis=1))
         eligible[:, np.array(state.failures) > 0] = False
+        is_up = np.asarray(eligible.any(axis=1))
+        free_hz = self._free_hz()
+        eligible[:, free_hz < _LEAST_HZ] = False
         served = np.asarray(eligible.any(axis=1))
         for i in np.flatnonzero(~served):
             waiting[i].is_blocked = bool(covered[i])
-            self._flow.abort(waiting[i], Outcome.OUT_OF_COVERAGE)
+            self._flow.abort(waiting[i], Outcome.REFUSED if is_up[i] else Outcome.OUT_OF_COVERAGE)
         if not served.any():
             return None
         players = tuple(m for m, is_served in zip(waiting, served, strict=True) if is_served)
         rsu = np.flatnonzero(eligible[served].any(axis=0))
         source = np.array([m.source for m in players])
-        inputs = self._rules.inputs(vehicle[served], source, rsu, xyz_m[served], eligible[np.ix_(served, rsu)])
+        inputs = self._rules.inputs(
+            vehicle[served], source, rsu, xyz_m[served], eligible[np.ix_(served, rsu)], free_hz[rsu]
+        )
         self._rounds += 1
         return Round(
             self._rounds - 1,
@@ -101,10 +87,19 @@ class Market:
             rsu,
             inputs,
             self._build(inputs, players),
-            self._last_price,
-            self._last_demand,
-            self._last_utility,
+            self._published,
         )
+
+    def _free_hz(self) -> FloatArray:
+        """Return the bandwidth that copies under way leave of every RSU's, inf where it may sell any amount."""
+        free_hz = self._rules.bandwidth_hz.copy()
+        if not np.isfinite(free_hz).any():
+            return free_hz
+        now = self._state.clock._now
+        for migration in self._state.in_flight:
+            if migration is not None and migration.decided_ns != NEVER and not migration.is_copied(now):
+                free_hz[migration.target] -= migration.bandwidth_hz
+        return free_hz
 
     def _build(self, inputs: GameInputs, players: tuple[Migration, ...]) -> PricingGame:
         try:
@@ -116,8 +111,10 @@ class Market:
 
     def close_round(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
         """Record the round with its certificate and send every twin on its way."""
-        self._record(closed, price, demand)
-        theta = closed.game.pairing(price)
+        demand = rationed(closed, demand)
+        self._published = record(closed, price, demand, self._state.log)
+        theta = closed.game.pairing(price, demand)
+        posted = np.broadcast_to(price, demand.shape)
         choices = self._choose(closed, theta, demand).tolist()
         for i, (migration, choice) in enumerate(zip(closed.migrations, choices, strict=True)):
             migration.round = closed.index
@@ -126,7 +123,7 @@ class Market:
                 continue
             bought = float(demand[i, choice])
             migration.bandwidth_hz = bought * closed.game.bandwidth_unit_hz
-            migration.price = float(price[choice])
+            migration.price = float(posted[i, choice])
             migration.payment = migration.price * bought
             migration.pairing_theta = float(theta[i, choice])
             self._requests.decide(migration, int(closed.rsu[choice]))
@@ -153,34 +150,3 @@ class Market:
             name = self._state.log.vehicle_id[vehicle]
             luck = self._luck[vehicle] = Draws(self._state.world.seed, "pairing", name)
         return luck
-
-    def _record(self, closed: Round, price: FloatArray, demand: FloatArray) -> None:
-        game = closed.game
-        certificate = game.certify(price, demand)
-        leader_utility = game.leader_utility(price, demand)
-        follower_utility = float(game.follower_utility(price, demand).sum())
-        sold = demand.sum(axis=0)
-        for column, rsu in enumerate(closed.rsu):
-            self._state.log.round.append(
-                closed.index,
-                int(rsu),
-                closed.time_ns,
-                price[column],
-                sold[column] * game.bandwidth_unit_hz,
-                int(closed.inputs.eligible[:, column].sum()),
-                int((demand[:, column] > 0.0).sum()),
-                leader_utility[column],
-                certificate.leader_gap[column],
-                certificate.leader_gap_relative[column],
-                follower_utility,
-                certificate.follower_gap.max(),
-                certificate.follower_gap_relative.max(),
-            )
-        for last, values in (
-            ("_last_price", price),
-            ("_last_demand", sold),
-            ("_last_utility", leader_utility),
-        ):
-            published = getattr(self, last).copy()  # rounds already handed out keep what they showed
-            published[closed.rsu] = values
-            setattr(self, last, published)

@@ -9,9 +9,10 @@ from simmig.contracts import FloatArray
 from simmig.engine.books import check_books
 from simmig.engine.faults import Faults
 from simmig.engine.flow import Flow
-from simmig.engine.market import Market, Round
+from simmig.engine.market import Market
 from simmig.engine.queues import Queues
 from simmig.engine.requests import Requests
+from simmig.engine.rounds import Round
 from simmig.engine.state import State
 from simmig.engine.transfers import make_transfers
 from simmig.log import EventLog

@@ -1,7 +1,8 @@
 """The certificate of the social game: what any single player could still gain, searched without the solver's code.
 
-A follower's problem is concave, so its best reply is found exactly. A leader's is not: it tries prices over its whole
-range and at shrinking distances around its own price, the followers answering each time, and the best is refined.
+A follower's problem is concave, so its best reply is found exactly, and so is that of a leader whose followers keep to
+a straight demand over its whole range (`_certificate_concave`). Any other leader tries prices over its whole range and
+at shrinking distances around its own price, the followers answering each time, and the best is refined.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simmig.contracts import Certificate, FloatArray, IntArray
+from simmig.games._certificate_concave import concave_gains
 from simmig.games._certificate_replies import Answers, Scenes, answers_of, best_replies
 from simmig.games._certificate_scenes import given_social, leader_scenes, whole_scene
 
@@ -37,8 +39,8 @@ def certify(game: SocialGame, price: FloatArray, demand: FloatArray) -> Certific
     follower_gap = _follower_gaps(game, whole, price, bought)
     if game.leader_model == "myopic":
         whole = given_social(whole, bought)
-    leader_gap = np.zeros(len(price))
-    for leaders, scenes in leader_scenes(game, whole):
+    leader_gap, is_concave, may_be_late = concave_gains(game, whole, price)
+    for leaders, scenes in leader_scenes(whole, ~is_concave, may_be_late):
         leader_gap[leaders] = _Trials(game, scenes, answers_of(scenes), leaders, price).largest_gain()
     return Certificate(
         follower_gap,
@@ -109,11 +111,12 @@ class _Trials:
         own = scenes.leader == mover
         pull = np.where(eligible, 1.0 / self.price, 0.0)
         others = pull.sum(axis=1)[scenes.follower] - pull[scenes.follower, mover]
-        posted = np.where(own, tried[:, scene], self.price[scenes.leader])
-        moving = np.where(eligible[scenes.follower, mover], 1.0 / tried[:, scene], 0.0)
+        asked = tried.take(scene, axis=1)
+        posted = np.where(own, asked, self.price[scenes.leader])
+        moving = np.where(eligible[scenes.follower, mover], 1.0 / asked, 0.0)
         theta = 1.0 / (posted * (others + moving))
         demand = self.answers.demand(posted, theta)
-        flow = (theta * demand)[:, own]
+        flow = (theta * demand).compress(own, axis=1)
         # Entries are sorted by scene, and every scene has at least one of its own leader's.
         sold = np.add.reduceat(flow, np.searchsorted(scene[own], np.arange(len(self.leaders))), axis=1)
         return np.asarray(sold * (tried - self.game.cost[self.leaders]))

@@ -15,6 +15,7 @@ from simmig.contracts import BoolArray, FloatArray, IntArray
 
 _NEWTON_STEPS = 200  # random games need 5 to 10; the hardest of 20,000 with five decades of sizes needed 27
 _SWEEPS = 20_000
+_STILL = 1e-12  # change of demand, relative to the largest, at which friends have answered one another
 _CLOSE = 1e-7  # relative; a step this small has left about its square
 
 
@@ -45,7 +46,7 @@ class Scenes:
         """Return the social part of the marginal values, for demands of shape [..., m]."""
         gain = np.zeros_like(demand)
         if len(self.tied):
-            flow = self.weight * demand[..., self.source]
+            flow = self.weight * demand.take(self.source, axis=-1)  # for two axes much faster than an index
             gain[..., self.tied] = np.add.reduceat(flow, self.tied_start, axis=-1)
         return gain
 
@@ -99,7 +100,8 @@ class Answers:
         for part, answer in ((self.alone, best_replies), (self.friends, _replies_in_turn)):
             if len(part.entry):
                 inner, entry = part.scenes, part.entry
-                demand[:, entry] = answer(inner, inner.alpha - price[:, entry], theta[:, entry], demand[:, entry])
+                value, share, guess = (x.take(entry, axis=1) for x in (-price, theta, demand))
+                demand[:, entry] = answer(inner, inner.alpha + value, share, guess)
         return demand
 
 
@@ -117,7 +119,30 @@ def _replies_in_turn(scenes: Scenes, value: FloatArray, theta: FloatArray, deman
         answer = best_replies(scenes, value + scenes.social(demand), theta, demand)
         change = float(np.abs(answer - demand).max())
         demand = answer
-        if change <= 1e-12 * (1.0 + float(answer.max())):
+        if change <= _STILL * (1.0 + float(answer.max())):
+            return demand
+    raise AssertionError("friends' answers contract when 2 diag(beta) - W is positive definite")
+
+
+def replies_without_deadlines(scenes: Scenes, price: FloatArray) -> FloatArray:
+    """Return what followers would buy at prices [G, m] if there were no deadlines, friends answering one another."""
+    ease = 0.5 / scenes.beta
+    alone = (scenes.alpha - price) * ease
+    demand = np.maximum(alone, 0.0)
+    if len(scenes.tied) == 0:
+        return demand
+    place = np.zeros(len(ease), np.int64)
+    place[scenes.tied] = np.arange(len(scenes.tied))
+    degree = np.diff(scenes.tied_start, append=len(scenes.source))
+    source, weight = place[scenes.source], scenes.weight * np.repeat(ease[scenes.tied], degree)
+    alone, bought = alone.take(scenes.tied, axis=1), demand.take(scenes.tied, axis=1)
+    for _ in range(_SWEEPS):
+        social = np.add.reduceat(weight * bought.take(source, axis=1), scenes.tied_start, axis=1)
+        answer = np.maximum(alone + social, 0.0)
+        change = float(np.abs(answer - bought).max())
+        bought = answer
+        if change <= _STILL * (1.0 + float(answer.max())):
+            demand[:, scenes.tied] = answer
             return demand
     raise AssertionError("friends' answers contract when 2 diag(beta) - W is positive definite")
 
@@ -132,7 +157,7 @@ def best_replies(scenes: Scenes, value: FloatArray, theta: FloatArray, guess: Fl
     fixed_s = np.add.reduceat(theta * scenes.delay_s, scenes.start, axis=1)
     room_s = scenes.deadline_s - fixed_s
     late = np.add.reduceat(sent, scenes.start, axis=1) > room_s
-    entry = late[:, scenes.owner]
+    entry = late.take(scenes.owner, axis=1)
     if bool(late.any()):
         demand[entry] = _on_time(scenes, (late, entry), value[entry], theta[entry], room_s[late], guess[entry])
     return demand

@@ -23,9 +23,11 @@ def whole_scene(game: SocialGame) -> Scenes:
     size = np.count_nonzero(game.eligible, axis=1)
     where = np.full(game.eligible.shape, -1)
     where[follower, leader] = np.arange(len(follower))
-    one, other = np.nonzero(game.ties)
-    edge, shared = np.nonzero((where[one] >= 0) & (where[other] >= 0))
-    target, source = where[one[edge], shared], where[other[edge], shared]
+    # Several times faster than np.nonzero on a matrix, which is nearly all zeros.
+    one, other = np.divmod(np.flatnonzero(game.ties != 0.0), max(len(game.ties), 1))
+    edge, shared = np.nonzero(game.eligible[one] & game.eligible[other])
+    one, other = one[edge], other[edge]
+    target, source = where[one, shared], where[other, shared]
     order = np.argsort(target, kind="stable")
     tied, tied_start = np.unique(target[order], return_index=True)
     return Scenes(
@@ -42,7 +44,7 @@ def whole_scene(game: SocialGame) -> Scenes:
         source=source[order],
         tied=tied,
         tied_start=tied_start,
-        weight=game.ties[one[edge], other[edge]][order],
+        weight=game.ties[one, other][order],
     )
 
 
@@ -53,17 +55,20 @@ def given_social(whole: Scenes, demand: FloatArray) -> Scenes:
     return replace(whole, alpha=alpha, source=none, tied=none, tied_start=none, weight=whole.weight[:0])
 
 
-def leader_scenes(game: SocialGame, whole: Scenes) -> Iterator[tuple[IntArray, Scenes]]:
-    """Yield leaders [S] and the scenes 0..S-1 in which each tries prices: the entries that its price can move."""
+def leader_scenes(whole: Scenes, tries: BoolArray, may_be_late: BoolArray) -> Iterator[tuple[IntArray, Scenes]]:
+    """Yield leaders [S], of those that try prices, and the scenes 0..S-1 with the entries that each price can move.
+
+    `tries` is per leader and `may_be_late`, while any one leader tries prices, per group of `whole`.
+    """
     count = len(whole.leader)
-    if count == 0:
+    trying = np.flatnonzero(tries[whole.leader])
+    if len(trying) == 0:
         return
-    may_be_late = _may_be_late(game, whole)
     whole = replace(whole, deadline_s=np.where(may_be_late, whole.deadline_s, np.inf))
     group = _groups(whole, may_be_late)
     order = np.argsort(group, kind="stable")
     size = np.bincount(group, minlength=count)
-    pair = np.unique(whole.leader * count + group)
+    pair = np.unique((whole.leader * count + group)[trying])
     first, length = (np.cumsum(size) - size)[pair % count], size[pair % count]
     leaders, at = np.unique(pair // count, return_index=True)
     total = np.add.reduceat(length, at)
@@ -110,27 +115,21 @@ def _copy(whole: Scenes, key: IntArray) -> Scenes:
     )
 
 
-def _may_be_late(game: SocialGame, whole: Scenes) -> BoolArray:
-    """Return which followers the demand at the price caps, without any friend, does not always bring in on time."""
-    least = (whole.alpha - game.price_max[whole.leader]) * (0.5 / whole.beta)
-    slowest_s = np.where(least > 0.0, whole.work / np.where(least > 0.0, least, 1.0) + whole.delay_s, np.inf)
-    return np.maximum.reduceat(slowest_s, whole.start) > whole.deadline_s
-
-
 def _groups(whole: Scenes, may_be_late: BoolArray) -> IntArray:
-    """Return a number per entry that entries share if one's demand can move the other's at some admissible price.
+    """Return a number per entry that entries share if one's demand can move the other's while a leader tries prices.
 
     Ties carry a change between followers, and a deadline carries it between the leaders of one follower.
     """
-    entry = np.arange(len(whole.leader))
-    chief = np.where(may_be_late[whole.owner], whole.start[whole.owner], entry)
-    if len(whole.tied) == 0:
-        return chief
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    group = np.arange(len(whole.leader))
+    while True:
+        least = group.copy()
+        least[whole.tied] = np.minimum(least[whole.tied], _least(group[whole.source], whole.tied_start))
+        least = np.where(may_be_late[whole.owner], _least(least, whole.start)[whole.owner], least)
+        least = least[least]  # a group's number is one of its entries, which may know a lesser one by now
+        if bool((least == group).all()):
+            return group
+        group = least
 
-    target = np.repeat(whole.tied, np.diff(whole.tied_start, append=len(whole.source)))
-    ends = np.concatenate([entry, target]), np.concatenate([chief, whole.source])
-    links = coo_array((np.ones(len(ends[0])), ends), shape=(len(entry), len(entry)))
-    labels: IntArray = connected_components(links, directed=False)[1].astype(np.int64)
-    return labels
+
+def _least(value: IntArray, start: IntArray) -> IntArray:
+    return np.minimum.reduceat(value, start) if len(start) else value

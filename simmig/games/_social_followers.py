@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simmig.contracts import FloatArray, IntArray
+from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._social_coupling import Late, Local, settle
 from simmig.games._social_market import Copies, Market
 from simmig.games._social_pairs import Pairs
@@ -44,11 +44,12 @@ def respond(market: Market, price: FloatArray, theta: FloatArray, near: Reply | 
     none = plain.start[:0]
     free = plain.intercept - plain.slope * price
     near = near or Reply(np.maximum(free, 0.0), np.zeros_like(free), none, none, none)
-    value = 2.0 * plain.beta * free
-    reply = _replies(plain, value, theta, near)
+    reply = _replies(plain, free, theta, near)
     if part is None:
         return reply
     origin = part.origin
+    if float(free[origin].min()) > 0.0 and not bool(_is_late(part.pairs, free[origin], theta[origin]).any()):
+        return reply  # everyone buys and nobody is late: demand is the straight line
     inner = respond_in_turn(part.pairs, price[origin], theta[origin], copied_reply(near, origin, part.pairs.owner))
     reply.demand[origin], reply.nu[origin] = inner.demand, inner.nu
     return Reply(
@@ -66,7 +67,7 @@ def respond_in_turn(pairs: Pairs, price: FloatArray, theta: FloatArray, near: Re
     social = pairs.ties.gain(reply.demand)
     worst = np.inf
     for _ in range(_ROUNDS):
-        reply = _replies(pairs, pairs.alpha + social - price, theta, reply)
+        reply = _replies(pairs, (pairs.alpha + social - price) * (0.5 / pairs.beta), theta, reply)
         if pairs.ties.weight.size == 0:
             return reply
         miss = pairs.ties.gain(reply.demand) - social
@@ -106,10 +107,15 @@ def own_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: Repl
         pair, ease = late.pair, local.ease[late.pair]
         need = _time_shift(pairs, reply, price, theta) + late.drag * ease
         slope[pair] = ease * (late.push * need / late.weight[late.owner] - 1.0)
-    if market.movers is not None:
+    if market.movers is not None and not _is_straight(reply, market.movers.origin):
         own = market.movers.own
         slope[market.movers.origin[own]] = _mixed_slopes(market.movers, price, theta, reply)[own]
     return slope
+
+
+def _is_straight(reply: Reply, pair: IntArray) -> bool:
+    """Return whether all these pairs buy and none of them is late, so that demand keeps to its straight line."""
+    return bool(reply.demand[pair].all()) and not bool(reply.nu[pair].any())
 
 
 def _time_shift(pairs: Pairs, reply: Reply, price: FloatArray, theta: FloatArray) -> FloatArray:
@@ -146,23 +152,29 @@ def _groups(label: IntArray) -> tuple[IntArray, IntArray]:
     return np.flatnonzero(first), np.cumsum(first) - 1
 
 
-def _replies(pairs: Pairs, value: FloatArray, theta: FloatArray, near: Reply) -> Reply:
-    """Return every follower's best purchase when the first unit at each pair is worth `value[n]`, price deducted."""
-    demand, nu = np.maximum(value, 0.0) * (0.5 / pairs.beta), np.zeros_like(value)
+def _replies(pairs: Pairs, free: FloatArray, theta: FloatArray, near: Reply) -> Reply:
+    """Return every follower's best purchase; `free[n]` is where the marginal value of more is 0, deadlines aside."""
+    demand, nu, none = np.maximum(free, 0.0), np.zeros_like(free), pairs.start[:0]
     timed = pairs.timed
-    pair, share = timed.pair, theta[timed.pair]
-    if len(pair) == 0:
-        return Reply(demand, nu, pair, pair, pair)
-    fixed_s = np.add.reduceat(share * pairs.delay_s[pair], timed.start)
-    sent_s = np.add.reduceat(share * pairs.work[pair] / np.maximum(demand[pair], _TINY), timed.start)
-    is_late = fixed_s + sent_s > timed.deadline_s
-    late = pair[is_late[timed.owner]]
-    start, owner = _groups(timed.owner[is_late[timed.owner]])
-    if len(late):
-        bid = _Bid(value[late], pairs.beta[late], pairs.work[late], theta[late], start, owner)
-        room_s = (timed.deadline_s - fixed_s)[is_late]
-        demand[late], nu[late] = _meet_deadlines(bid, room_s, near.demand[late], near.nu[late][start])
+    is_late = _is_late(pairs, demand, theta)
+    if not bool(is_late.any()):
+        return Reply(demand, nu, none, none, none)
+    is_theirs = is_late[timed.owner]
+    late = timed.pair[is_theirs]
+    start, owner = _groups(timed.owner[is_theirs])
+    bid = _Bid(2.0 * pairs.beta[late] * free[late], pairs.beta[late], pairs.work[late], theta[late], start, owner)
+    room_s = timed.deadline_s[is_late] - np.add.reduceat(bid.theta * pairs.delay_s[late], start)
+    demand[late], nu[late] = _meet_deadlines(bid, room_s, near.demand[late], near.nu[late][start])
     return Reply(demand, nu, late, start, owner)
+
+
+def _is_late(pairs: Pairs, demand: FloatArray, theta: FloatArray) -> BoolArray:
+    """Return who in `pairs.timed` misses the deadline."""
+    pair = pairs.timed.pair
+    if len(pair) == 0:
+        return np.zeros(0, bool)
+    mean_s = theta[pair] * (pairs.work[pair] / np.maximum(demand[pair], _TINY) + pairs.delay_s[pair])
+    return np.asarray(np.add.reduceat(mean_s, pairs.timed.start) > pairs.timed.deadline_s)
 
 
 @dataclass(frozen=True, slots=True)

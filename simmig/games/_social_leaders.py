@@ -3,7 +3,7 @@
 Leader j's utility is V_j(p_j) = (p_j - c_j) Q_j with Q_j = sum_i theta_ij b_ij, 002, equation (2). Where no deadline
 binds it is concave between the prices at which some follower stops buying; there, and where a deadline starts to
 bind, its slope jumps up. So a local maximum is smooth or at a bound, Newton's method finds it, and other maxima can
-only exist for the leaders in `Leaders.rugged`, whom `_social_search` looks after.
+only exist for leaders with `Leaders.bent` pairs, whom `_social_search` looks after.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simmig.contracts import BoolArray, FloatArray
 from simmig.games._social_coupling import sums
 from simmig.games._social_followers import Reply, own_slopes, respond
 from simmig.games._social_market import Market
-from simmig.games._social_pairs import Pairs
+from simmig.games._social_pairs import Pairs, overtime
 
 _STEPS = 120
 _MEMORY = 3  # steps to extrapolate from
@@ -43,17 +43,38 @@ class Leaders:
         wanted[pairs.timed.pair] = True
         return np.bincount(pairs.leader, wanted, len(self.cost)) > 0
 
-    def rugged(self) -> BoolArray:
-        """Return whose utility may have more than one local maximum, shape [J]."""
-        pairs = self.market.pairs
-        bent = self.market.drops.copy()
-        bent[pairs.timed.pair] = True
-        return np.bincount(pairs.leader, bent, len(self.cost)) > 0
+    def bent(self, price: FloatArray, seen: Market) -> BoolArray:
+        """Return which pairs may stop buying or be late while only their leader's of `price[J]` moves, shape [n].
+
+        The others keep to their line, and add concave terms (p - c) (a - s p) / (1 + p r) to its utility, where r is
+        the sum of 1/p over the others of the follower's leaders: such a term is (a line) - (something positive) /
+        (1 + p r). So a leader without bent pairs has one local maximum.
+        """
+        pairs, bent = seen.pairs, self.market.drops.copy()
+        timed = pairs.timed
+        if len(timed.pair):
+            now = _overtime(pairs, price)
+            most = np.maximum(_overtime(pairs, self.cost), _overtime(pairs, self.price_max))
+            with np.errstate(invalid="ignore"):  # inf - inf where nothing would be bought: there the cap ends demand
+                rest = np.add.reduceat(now, timed.start)[timed.owner] - now
+                bent[timed.pair] |= rest + most > 0.0
+        return bent
 
     def seen(self, reply: Reply) -> Market:
         """Return the market as the leaders believe it to be around `reply`."""
         market = self.market
         return market.frozen(market.pairs.ties.gain(reply.demand)) if self.is_myopic else market
+
+
+def _overtime(pairs: Pairs, price: FloatArray) -> FloatArray:
+    """Return the `overtime` of `pairs.timed` at prices [J] while demand keeps to its line, the deadline deducted.
+
+    A friend who is late makes others buy more than that and so be earlier, never later.
+    """
+    pair, timed = pairs.timed.pair, pairs.timed
+    posted = price[pairs.leader[pair]]
+    demand = pairs.intercept[pair] - pairs.slope[pair] * posted
+    return overtime(pairs.work[pair], pairs.delay_s[pair] - timed.deadline_s[timed.owner], demand, posted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,10 @@ def collect(
     work: FloatArray,
     delay_s: FloatArray,
     deadline_s: FloatArray,
-    price_max: FloatArray,
+    bounds: tuple[FloatArray, FloatArray],
 ) -> Market:
     """Return the market of a round; arguments and errors as of `pairs_of`."""
-    pairs, drops = pairs_of(eligible, players, work, delay_s, deadline_s, price_max)
+    pairs, drops = pairs_of(eligible, players, work, delay_s, deadline_s, bounds)
     component = components(pairs)
     mixed = np.flatnonzero(_is_mixed(pairs, component, drops))
     if len(mixed) == 0:

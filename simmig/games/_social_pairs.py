@@ -14,6 +14,7 @@ import numpy as np
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.errors import NoEquilibrium
 from simmig.games._social_coupling import Local, Ties, settle
+from simmig.games._social_inputs import friends
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ def pairs_of(
     work: FloatArray,
     delay_s: FloatArray,
     deadline_s: FloatArray,
-    price_max: FloatArray,
+    bounds: tuple[FloatArray, FloatArray],
 ) -> tuple[Pairs, BoolArray]:
     """Return the pairs of a round and whose demand, [n], the price cap can end.
 
-    `players` is (alpha[I], beta[I], ties[I, I]); `deadline_s` is inf for none. Raises NoEquilibrium if
-    2 diag(beta) - W is not positive definite over the followers of some leader.
+    `players` is (alpha[I], beta[I], ties[I, I]); `deadline_s` is inf for none; `bounds` are (cost[J], price_max[J]).
+    Raises NoEquilibrium if 2 diag(beta) - W is not positive definite over the followers of some leader.
     """
     alpha, beta, weights = players
     follower, leader = np.nonzero(eligible)
@@ -88,13 +89,13 @@ def pairs_of(
         timed=Timed(nothing, nothing, nothing, deadline_s[:0]),
     )
     intercept, slope = _slack_demand(alone)
-    lowest = intercept - slope * price_max[leader]
-    timed = _timed(alone, lowest, deadline_s)
+    lowest = intercept - slope * bounds[1][leader]
+    timed = _timed(alone, lowest, deadline_s, bounds)
     return replace(alone, intercept=intercept, slope=slope, timed=timed), lowest <= 0.0
 
 
 def _pair_ties(weights: FloatArray, eligible: BoolArray) -> Ties:
-    one, other = np.nonzero(weights)
+    one, other = friends(weights)
     edge, leader = np.nonzero(eligible[one] & eligible[other])
     number = np.cumsum(eligible.ravel()).reshape(eligible.shape) - 1
     one, other = one[edge], other[edge]
@@ -129,14 +130,33 @@ def _unbounded(pairs: Pairs) -> str:
     )
 
 
-def _timed(pairs: Pairs, lowest: FloatArray, deadline_s: FloatArray) -> Timed:
-    """Return the followers whom demand at the price caps, `lowest[n]`, does not always bring in on time."""
-    sells = lowest > 0.0
-    slowest_s = np.where(sells, pairs.work / np.where(sells, lowest, 1.0) + pairs.delay_s, np.inf)
+def _timed(pairs: Pairs, lowest: FloatArray, deadline_s: FloatArray, bounds: tuple[FloatArray, FloatArray]) -> Timed:
+    """Return the followers whom a demand that is `lowest[n]` at the price caps does not always bring in on time.
+
+    Below its cap a pair buys more by at least the slope without friends, whether its leader is myopic or not.
+    """
     start = pairs.start
     deadline = deadline_s[pairs.follower[start]]
-    # The mean over theta cannot exceed the slowest pair, whatever the prices.
-    binding = np.maximum.reduceat(slowest_s, start) > deadline if len(start) else np.zeros(0, bool)
+    binding = np.isfinite(deadline)
+    if bool(binding.any()):
+        cost, cap = bounds[0][pairs.leader], bounds[1][pairs.leader]
+        due_s = np.where(binding, deadline, 0.0)[pairs.owner]
+        most = np.maximum(
+            overtime(pairs.work, pairs.delay_s - due_s, lowest + pairs.slope * (cap - cost), cost),
+            overtime(pairs.work, pairs.delay_s - due_s, lowest, cap),
+        )
+        binding &= np.add.reduceat(most, start) > 0.0
     pair = np.flatnonzero(binding[pairs.owner])
     count = np.diff(start, append=len(pairs.owner))[binding]
     return Timed(pair, np.cumsum(count) - count, np.repeat(np.arange(len(count)), count), deadline[binding])
+
+
+def overtime(work: FloatArray, delay_s: FloatArray, demand: FloatArray, price: FloatArray) -> FloatArray:
+    """Return (work / demand + delay_s) / price, inf where nothing is bought.
+
+    With the deadline deducted from `delay_s`, a follower is late where these add up to more than 0. For a demand
+    a - s p each is largest, over a range of prices, at one of its ends: p^2 times its derivative is
+    work (2 s p - a) / (a - s p)^2 - delay_s, which rises, so it falls before it rises.
+    """
+    buys = demand > 0.0
+    return np.where(buys, work / np.where(buys, demand, 1.0) + delay_s, np.inf) / price

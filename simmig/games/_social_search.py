@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from simmig.contracts import FloatArray, IntArray
+from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.games._social_followers import respond
 from simmig.games._social_leaders import Leaders, climb
 from simmig.games._social_trials import Stand, Trials, stand_at
 
@@ -25,15 +26,15 @@ def equilibrium(leaders: Leaders) -> tuple[FloatArray, bool, int]:
     """
     sellers = leaders.sellers()
     price = np.where(sellers, 0.5 * (leaders.cost + leaders.price_max), leaders.price_max)
-    rugged = np.flatnonzero(sellers & leaders.rugged())
     seen: list[FloatArray] = []
     total, one_at_a_time = 0, False
+    may_be_rugged = bool(leaders.market.drops.any()) or len(leaders.market.pairs.timed.pair) > 0
     for _ in range(_JUMPS):
         price, settled, count = climb(leaders, price, sellers)
         total += count
-        if not settled or len(rugged) == 0:
+        if not settled or not may_be_rugged:
             return price, settled, total
-        target = _better_prices(leaders, price, rugged)
+        target = _better_prices(leaders, price, sellers)
         moves = target != price
         if not bool(moves.any()):
             return price, True, total
@@ -48,9 +49,19 @@ def equilibrium(leaders: Leaders) -> tuple[FloatArray, bool, int]:
     return price, False, total
 
 
-def _better_prices(leaders: Leaders, price: FloatArray, rugged: IntArray) -> FloatArray:
-    """Return the prices with every rugged leader at the best it finds, unchanged where it gains nothing."""
-    stand = stand_at(leaders, price)
+def _better_prices(leaders: Leaders, price: FloatArray, sellers: BoolArray) -> FloatArray:
+    """Return the prices with every rugged leader at the best it finds, unchanged where it gains nothing.
+
+    Rugged are the leaders with bent pairs: their utility may have several local maxima.
+    """
+    pairs = leaders.market.pairs
+    reply = respond(leaders.market, price[pairs.leader], pairs.theta(price))
+    seen = leaders.seen(reply)
+    bent = leaders.bent(price, seen) & sellers[pairs.leader]
+    rugged = np.flatnonzero(np.bincount(pairs.leader, bent, len(price)))
+    if len(rugged) == 0:
+        return price
+    stand = stand_at(leaders, price, reply, seen, bent)
     nodes = _nodes(stand, rugged)
     value = stand.trials(np.tile(rugged, len(nodes))).utility(nodes.ravel()).reshape(nodes.shape)
     best = _other_basin(nodes, value, price[rugged])

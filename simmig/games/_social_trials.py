@@ -12,7 +12,7 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._social_coupling import sums
-from simmig.games._social_followers import Reply, copied_reply, respond, respond_in_turn
+from simmig.games._social_followers import Reply, copied_reply, respond_in_turn
 from simmig.games._social_leaders import Leaders
 from simmig.games._social_market import Copies, Market, copy_components, ranges
 
@@ -21,7 +21,8 @@ from simmig.games._social_market import Copies, Market, copy_components, ranges
 class Stand:
     """Where the market stands at `price[J]`, and what each leader's price can move in `seen`, as the leaders see it.
 
-    Three kinds, each sorted by leader: `smooth` pairs in closed form, components without ties, mixed components.
+    Three kinds, each sorted by leader, and only for the leaders that may try others: `smooth` pairs in closed form,
+    components without ties, mixed components.
     """
 
     leaders: Leaders
@@ -64,25 +65,29 @@ def _by_leader(leader: IntArray, item: IntArray, leaders: int) -> _ByLeader:
     return _ByLeader(both % count, np.searchsorted(both // count, np.arange(leaders + 1)))
 
 
-def stand_at(leaders: Leaders, price: FloatArray) -> Stand:
-    """Return where the market stands at these prices."""
-    pairs = leaders.market.pairs
-    theta, posted = pairs.theta(price), price[pairs.leader]
-    reply = respond(leaders.market, posted, theta)
-    seen = leaders.seen(reply)
-    is_lone, is_mixed = np.zeros(len(posted), bool), np.zeros(len(posted), bool)
+def stand_at(leaders: Leaders, price: FloatArray, reply: Reply, seen: Market, bent: BoolArray) -> Stand:
+    """Return where the market stands at these prices, for the leaders with `bent[n]` pairs (see `Leaders.bent`).
+
+    `reply` is what the followers buy at these prices, and `seen` the market as the leaders believe it to be.
+    """
+    pairs, count = leaders.market.pairs, len(price)
+    is_theirs = (np.bincount(pairs.leader, bent, count) > 0)[pairs.leader]
+    is_lone, is_mixed = np.zeros(len(bent), bool), np.zeros(len(bent), bool)
     is_lone[seen.plain.timed.pair] = True
+    is_lone &= bent
     if seen.mixed is not None:
         is_mixed[seen.mixed.origin] = True
+        unit = seen.component * count + pairs.leader
+        is_mixed &= np.isin(unit, unit[bent])  # the others at the leader of a bent pair are bent by their friends
     kinds = [
         _by_leader(pairs.leader[chosen], item[chosen], len(price))
         for chosen, item in (
-            (~(is_lone | is_mixed), np.arange(len(posted))),
+            (is_theirs & ~(is_lone | is_mixed), np.arange(len(bent))),
             (is_lone, seen.component),
             (is_mixed, seen.component),
         )
     ]
-    utility = sums(pairs.leader, theta * reply.demand, len(price)) * (price - leaders.cost)
+    utility = sums(pairs.leader, pairs.theta(price) * reply.demand, len(price)) * (price - leaders.cost)
     return Stand(leaders, price, utility, seen, reply, *kinds)
 
 

@@ -69,20 +69,27 @@ class Game(contracts.Game):
             eligible=eligible,
             leader_model=self.leader_model,
             bandwidth_unit_hz=self.bandwidth_unit_hz,
-            market=collect(eligible, (alpha, beta, inputs.ties), work, delay_s, deadline_s, inputs.price_max),
+            market=collect(
+                eligible, (alpha, beta, inputs.ties), work, delay_s, deadline_s, (inputs.cost, inputs.price_max)
+            ),
         )
 
     def _deadlines(self, inputs: GameInputs, delay_s: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Return the deadlines that hold in this round, inf for the others, and which were dropped."""
         deadline_s = inputs.deadline_s
-        worst_s = slowest_mean_s(inputs, delay_s)
-        is_relaxed = np.isfinite(deadline_s) & (worst_s >= deadline_s) & inputs.eligible.any(axis=1)
-        if self.infeasible_deadline == "error" and bool(is_relaxed.any()):
-            i = int(is_relaxed.argmax())
+        # No mean exceeds its largest term, so most followers need no closer look.
+        doubtful = np.flatnonzero((delay_s.max(axis=1, initial=0.0) >= deadline_s) & inputs.eligible.any(axis=1))
+        worst_s = slowest_mean_s(inputs, delay_s, doubtful)
+        is_hopeless = worst_s >= deadline_s[doubtful]
+        if self.infeasible_deadline == "error" and bool(is_hopeless.any()):
+            i = int(doubtful[is_hopeless][0])
             raise NoEquilibrium(
                 f"game social: follower {i} has a deadline of {deadline_s[i]:g} s, but waiting and re-instantiation "
-                f'alone can take {worst_s[i]:g} s; infeasible_deadline = "relax" drops such a deadline'
+                f"alone can take {worst_s[is_hopeless][0]:g} s; "
+                'infeasible_deadline = "relax" drops such a deadline'
             )
+        is_relaxed = np.zeros(len(deadline_s), bool)
+        is_relaxed[doubtful[is_hopeless]] = True
         return np.where(is_relaxed, np.inf, deadline_s), is_relaxed
 
 
@@ -108,7 +115,12 @@ class SocialGame:
     bandwidth_unit_hz: float
     market: Market
 
-    def pairing(self, price: FloatArray) -> FloatArray:
+    @property
+    def individual_prices(self) -> bool:
+        """False: a leader posts one price for all, 002, section IV."""
+        return False
+
+    def pairing(self, price: FloatArray, demand: FloatArray | None = None) -> FloatArray:
         """Return theta[I, J] = (1/p_j) / sum_l (1/p_l) over the leaders eligible for i; a row without any is 0."""
         pull = np.where(self.eligible, 1.0 / self._checked(price), 0.0)
         total = pull.sum(axis=1, keepdims=True)
@@ -153,12 +165,14 @@ class SocialGame:
         price, converged, iterations = equilibrium(leaders)
         demand = self.best_demand(price)
         return Equilibrium(
-            price,
-            demand,
-            self.follower_utility(price, demand),
-            self.leader_utility(price, demand),
-            converged,
-            iterations,
+            game=self,
+            price=price,
+            demand=demand,
+            shadow_price=np.zeros_like(price),
+            follower_utility=self.follower_utility(price, demand),
+            leader_utility=self.leader_utility(price, demand),
+            converged=np.array(converged),
+            iterations=np.array(iterations),
         )
 
     def certify(self, price: FloatArray, demand: FloatArray) -> Certificate:

@@ -36,7 +36,7 @@ RASTER_DPI = 170
 _FINE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)  # ticks of a short logarithmic axis
 RASTER_FROM = 2000  # marks: beyond this they are one picture inside the SVG
 
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.grid": True,
@@ -115,7 +115,7 @@ class Drawing:
 def draw(name: str, title: str, height_in: float, paint: Callable[[Figure], None]) -> Markup:
     """Return what `paint` puts on an empty figure as inline SVG, its ids made unique by `name`."""
     buffer = io.StringIO()
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         # The browser draws the text with fonts of its own; matplotlib only measures it.
         warnings.filterwarnings("ignore", message="Glyph|Matplotlib currently does not support")
         figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
             "schema": 1,
             **provenance(),
             "scenario_file": None if scenario.source is None else scenario.source.name,
+            "scenario_folder": os.path.relpath(scenario.base_dir, folder),
             "scenario": scenario.resolved(),
             "seed": scenario.seed,
             "agents": players.names if players else {},

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, LeaderView
-from simmig.engine.market import Round
+from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, Game, GameInputs, LeaderView, PricingGame
+from simmig.engine.rounds import Round
 from simmig.engine.simulation import Decision, PriceDecision
 from simmig.errors import AgentError, SimmigError
 from simmig.plugins import load
@@ -24,7 +26,7 @@ _SLACK = 1e-9  # relative: a price computed to be the cap may exceed it by a rou
 
 def load_players(scenario: Scenario) -> Players | None:
     """Return the scenario's two agents, ready to play, or None if it has no market."""
-    if scenario.agents is None:
+    if scenario.agents is None or scenario.market is None:
         return None
     chosen = scenario.agents
     return Players(
@@ -32,6 +34,7 @@ def load_players(scenario: Scenario) -> Players | None:
         _load_agent(chosen.followers, scenario.base_dir),
         (chosen.leaders.kind, chosen.followers.kind),
         scenario.seed,
+        scenario.market.game.plugin,
     )
 
 
@@ -45,11 +48,12 @@ def _load_agent(choice: Chosen[Agent], base_dir: Path) -> Agent:
 class Players:
     """The two sides of the market, each played by one agent; `names` are what errors and run.json call them."""
 
-    def __init__(self, leaders: Agent, followers: Agent, names: tuple[str, str], seed: int) -> None:
+    def __init__(self, leaders: Agent, followers: Agent, names: tuple[str, str], seed: int, game: Game) -> None:
         self._leaders = leaders
         self._followers = followers
         self._names = names
         self._seed = seed
+        self._game = game
         self._ids: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
@@ -62,7 +66,10 @@ class Players:
         self._ids = (vehicle_id, rsu_id)
 
     def answer(self, decision: Decision) -> FloatArray:
-        """Return prices [J] or demands [I, J]; raises AgentError naming the agent, the round and the fault."""
+        """Return prices [J] or [I, J], or demands [I, J].
+
+        Raises AgentError naming the agent, the round and the fault.
+        """
         if isinstance(decision, PriceDecision):
             return self._prices(decision.round)
         return self._demands(decision.round, decision.price)
@@ -71,11 +78,13 @@ class Players:
         columns = np.arange(len(round_.rsu))
         groups = [columns] if self._leaders.information == "full" else [columns[j : j + 1] for j in columns]
         where = f"leader agent {self._names[0]!r}, round {round_.index}"
-        price = np.empty(len(columns))
+        price = np.empty((len(round_.migrations), len(columns)) if round_.game.individual_prices else len(columns))
         for group in groups:
             view = self._leader_view(round_, group)
             answer = _ask(self._leaders.price, view, where)
-            price[group] = _checked(answer, (len(group),), f"{where}, RSU {view.rsu[0]!r}: price(view)")
+            alike = (len(group),)
+            shapes = [alike] if price.ndim == 1 else [(len(price), *alike), alike]
+            price[..., group] = _checked(answer, shapes, f"{where}, RSU {view.rsu[0]!r}: price(view)")
         self._check_bounds(round_, price, where)
         price.flags.writeable = False
         return price
@@ -84,10 +93,11 @@ class Players:
         cost, cap = round_.inputs.cost, round_.inputs.price_max
         bad = (price < cost * (1.0 - _SLACK)) | (price > cap * (1.0 + _SLACK))
         if bad.any():
-            column = int(bad.argmax())
+            place = tuple(int(k) for k in np.argwhere(bad)[0])
+            column = place[-1]
             rsu = self._ids[1][round_.rsu[column]]
             raise AgentError(
-                f"{where}, RSU {rsu!r}: price {price[column]:.6g} is outside cost {cost[column]:.6g} and "
+                f"{where}, RSU {rsu!r}: price {price[place]:.6g} is outside cost {cost[column]:.6g} and "
                 f"price_max {cap[column]:.6g}"
             )
 
@@ -103,12 +113,14 @@ class Players:
             cost=inputs.cost[group],
             price_max=inputs.price_max[group],
             eligible_count=inputs.eligible[:, group].sum(axis=0),
-            last_price=round_.last_price[rsu],
-            last_demand=round_.last_demand[rsu],
-            last_utility=round_.last_utility[rsu],
+            followers=len(inputs.size_bit),
+            has_individual_prices=round_.game.individual_prices,
+            last_price=round_.published.price[rsu],
+            last_demand=round_.published.demand[rsu],
+            last_utility=round_.published.utility[rsu],
             draws=Draws(self._seed, "leader", names[0] if len(names) == 1 else "*", round_.index),
-            market_price=round_.last_price.copy() if is_public else None,
-            market_demand=round_.last_demand.copy() if is_public else None,
+            market_price=round_.published.price.copy() if is_public else None,
+            market_demand=round_.published.demand.copy() if is_public else None,
             game=round_.game if information == "full" else None,
         )
 
@@ -120,9 +132,9 @@ class Players:
         for group in groups:
             view = self._follower_view(round_, group, price)
             answer = _ask(self._followers.demand, view, where)
-            shape = (len(group), len(round_.rsu))
+            shapes = [(len(group), len(round_.rsu))]
             what = f"{where}, vehicle {view.vehicle[0]!r}: demand(view)"
-            demand[group] = _bought(_checked(answer, shape, what), view.eligible, what)
+            demand[group] = _bought(_checked(answer, shapes, what), view.eligible, what)
         return demand
 
     def _follower_view(self, round_: Round, group: np.ndarray, price: FloatArray) -> FollowerView:
@@ -139,13 +151,35 @@ class Players:
             deadline_s=inputs.deadline_s[group],
             efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[group],
             delay_s=inputs.delay_s[group],
-            price=price,
+            price=price if price.ndim == 1 else price[group],
             eligible=inputs.eligible[group],
             bandwidth_unit_hz=round_.game.bandwidth_unit_hz,
+            offers=dict(inputs.offers),
+            alone=partial(_alone, self._game, inputs, group, price),
             draws=Draws(self._seed, "follower", names[0] if len(names) == 1 else "*", members[0].attempt),
-            market_demand=round_.last_demand[round_.rsu] if information != "own" else None,
+            market_demand=round_.published.demand[round_.rsu] if information != "own" else None,
             game=round_.game if information == "full" else None,
         )
+
+
+def _alone(game: Game, inputs: GameInputs, rows: np.ndarray, price: FloatArray) -> PricingGame:
+    """Return the game of these followers without the others, at the posted prices: what leaders know stays theirs."""
+    posted = np.atleast_2d(price if price.ndim == 1 else price[rows])
+    return game.build(
+        replace(
+            inputs,
+            preferences={name: values[rows] for name, values in inputs.preferences.items()},
+            ties=np.zeros((len(rows), len(rows))),
+            size_bit=inputs.size_bit[rows],
+            efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[rows],
+            delay_s=inputs.delay_s[rows],
+            deadline_s=inputs.deadline_s[rows],
+            cost=posted.min(axis=0),
+            price_max=posted.max(axis=0),
+            capacity_hz=np.full(len(inputs.cost), np.inf),
+            eligible=inputs.eligible[rows],
+        )
+    )
 
 
 def _ask(method: Callable[[Any], FloatArray], view: LeaderView | FollowerView, where: str) -> object:
@@ -161,14 +195,15 @@ def _ask(method: Callable[[Any], FloatArray], view: LeaderView | FollowerView, w
         raise AgentError(f"{where}: {type(error).__name__} at {place}: {text}") from error
 
 
-def _checked(answer: object, shape: tuple[int, ...], what: str) -> FloatArray:
-    """Return the answer as an array; raises AgentError unless it has this shape, is finite and not negative."""
+def _checked(answer: object, shapes: Sequence[tuple[int, ...]], what: str) -> FloatArray:
+    """Return the answer as an array of one of these shapes; raises AgentError unless it is finite and not negative."""
+    expected = " or ".join(map(str, shapes))
     try:
         values = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise AgentError(f"{what} returned {type(answer).__name__}, expected numbers of shape {shape}") from None
-    if values.shape != shape:
-        raise AgentError(f"{what} returned shape {values.shape}, expected {shape}")
+        raise AgentError(f"{what} returned {type(answer).__name__}, expected numbers of shape {expected}") from None
+    if values.shape not in shapes:
+        raise AgentError(f"{what} returned shape {values.shape}, expected {expected}")
     if not np.isfinite(values).all():
         raise AgentError(f"{what} returned {values[~np.isfinite(values)][0]}, expected finite numbers")
     if (values < 0.0).any():

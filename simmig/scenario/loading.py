@@ -7,15 +7,17 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from simmig.errors import ScenarioError
 from simmig.plugins.wording import did_you_mean
 from simmig.scenario.overrides import apply_overrides
 from simmig.scenario.problems import problem_lines
 from simmig.scenario.schema import Scenario
+
+M = TypeVar("M", bound=BaseModel)
 
 _LARGEST_BYTE = 5_000_000  # 20,000 RSUs written out: more than that belongs into a file of RSUs
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
@@ -27,12 +29,17 @@ def load_scenario(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     Plug-ins are loaded, and files that the scenario names are looked for. Raises ScenarioError with one line
     `file:line: path: value: what was expected` for each mistake.
     """
+    return load_as(Scenario, path, overrides)
+
+
+def load_as(model: type[M], path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> M:
+    """Return what a TOML file says, as this model; as `load_scenario`, for every kind of file of the same manner."""
     file = Path(path)
     text = _read(file)
     raw = _parse(file, text)
     changed = apply_overrides(raw, overrides)
     try:
-        return Scenario.model_validate(raw, context={"base_dir": file.parent, "source": file})
+        return model.model_validate(raw, context={"base_dir": file.parent, "source": file})
     except ValidationError as error:
         details = error.errors(include_url=False)
     raise ScenarioError("\n".join(problem_lines(file, text, raw, changed, details)))

@@ -20,6 +20,7 @@ ServicePerS = Annotated[Draw, Within(1e-9, 1e12, "per s")]
 BandwidthHz = Annotated[Draw, Within(1.0, 1e12, "Hz")]
 Price = Annotated[Draw, Within(1e-9, 1e9)]
 PowerDbm = Annotated[Draw, Within(-100.0, 100.0, "dBm")]
+Offer = dict[str, Annotated[Draw, Within(-1e12, 1e12)]]
 
 
 class RsuDefaults(Section):
@@ -39,6 +40,8 @@ class RsuDefaults(Section):
     """Highest price, for one unit of the game's bandwidth."""
     tx_power_dbm: PowerDbm | None = None
     """Transmit power; absent: that of [radio]."""
+    offer: Offer = Field(default_factory=dict)
+    """The game's parameters of each RSU, such as quality and reputation of 003."""
 
 
 class RsuUnit(Section):
@@ -73,6 +76,7 @@ class RsuUnit(Section):
     cost: Price | None = None
     price_max: Price | None = None
     tx_power_dbm: PowerDbm | None = None
+    offer: Offer = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _stands_somewhere(self) -> RsuUnit:

@@ -13,6 +13,7 @@ from simmig.contracts import Agent, Game, Plugin
 from simmig.plugins.wording import complaint, mistake
 from simmig.scenario.draws import Constant, Draw, Within
 from simmig.scenario.fleet import Fleet
+from simmig.scenario.market_presets import fill_scenario
 from simmig.scenario.paths import InputPath
 from simmig.scenario.radio import Qoe, Radio
 from simmig.scenario.rsus import Rsus
@@ -49,10 +50,16 @@ class Migration(Section):
 class Market(Section):
     """RSUs price their bandwidth and vehicles buy it, in rounds."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("game"))  # a preset has one
+
+    preset: str | None = None
+    """Named market whose game, preferences and offers count where the file says nothing: "paper-001" to "paper-003"."""
     game: Annotated[Chosen[Game], FromPlugins("games")]
     """What is played for, a game plug-in."""
     round_s: Annotated[float, Within(1e-6, 1e5, "s")]
     """Requests of one window of this length are priced together."""
+    finite_bandwidth: bool = False
+    """RSUs sell no more than what copies under way leave of their bandwidth_hz; the papers let them sell any amount."""
     pairing: Literal["sampled", "best"] = "sampled"
     """The target: drawn with the game's probabilities, or the most probable one."""
 
@@ -164,6 +171,11 @@ class Scenario(Section):
     def resolved(self) -> dict[str, Any]:
         """Return the scenario as JSON values, every default filled in; it reads back as the same scenario."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, value: object) -> object:
+        return fill_scenario(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _remember_origin(self, info: ValidationInfo) -> Scenario:

@@ -25,7 +25,8 @@ class MarketRules:
 
     ties(vehicle[I]) returns the social ties among a round's followers, [I, I]. The efficiency that a game is told is
     that of `reference_hz`: with noise per hertz it depends on the bandwidth, which the game has yet to decide.
-    size_bit, cycles, deadline_s [V], preferences [V]; mean_wait_s, compute_hz, cost, price_max, capacity_hz [J].
+    size_bit, cycles, deadline_s [V], preferences [V]; mean_wait_s, compute_hz, cost, price_max, offers,
+    bandwidth_hz [J], inf where an RSU may sell any amount.
     """
 
     game: Game
@@ -44,15 +45,23 @@ class MarketRules:
     compute_hz: FloatArray
     cost: FloatArray
     price_max: FloatArray
-    capacity_hz: FloatArray
+    offers: dict[str, FloatArray]
+    bandwidth_hz: FloatArray
     _backhaul: FloatArray  # [J, J], efficiency from RSU to RSU; rows of NaN are not known yet
 
     def inputs(
-        self, vehicle: IntArray, source: IntArray, rsu: IntArray, xyz_m: FloatArray, eligible: BoolArray
+        self,
+        vehicle: IntArray,
+        source: IntArray,
+        rsu: IntArray,
+        xyz_m: FloatArray,
+        eligible: BoolArray,
+        free_hz: FloatArray,
     ) -> GameInputs:
         """Return the inputs of a round of vehicle[I], whose twins are at source[I], and the RSUs rsu[J].
 
-        xyz_m[I, 3] is where the vehicles are. The arrays are read-only: agents get to see them.
+        xyz_m[I, 3] is where the vehicles are, free_hz[J] what each RSU has left to sell. The arrays are read-only: agents
+        get to see them.
         """
         inputs = GameInputs(
             preferences={name: _frozen(values[vehicle]) for name, values in self.preferences.items()},
@@ -63,8 +72,9 @@ class MarketRules:
             deadline_s=_frozen(self.deadline_s[vehicle]),
             cost=_frozen(self.cost[rsu]),
             price_max=_frozen(self.price_max[rsu]),
-            capacity_hz=_frozen(self.capacity_hz[rsu]),
+            capacity_hz=_frozen(free_hz),
             eligible=eligible,
+            offers={name: _frozen(values[rsu]) for name, values in self.offers.items()},
         )
         inputs.eligible.flags.writeable = False
         return inputs
@@ -128,6 +138,7 @@ def make_market(
         compute_hz=np.array(rsus.compute_hz),
         cost=rsus.cost,
         price_max=rsus.price_max,
-        capacity_hz=np.array(rsus.bandwidth_hz),
+        offers=rsus.offers,
+        bandwidth_hz=np.array(rsus.bandwidth_hz) if market.finite_bandwidth else np.full(rsus.sites.count, np.inf),
         _backhaul=np.full((rsus.sites.count, rsus.sites.count), np.nan),
     )

@@ -55,6 +55,7 @@ class Rsus:
     bandwidth_hz: list[float]
     cost: FloatArray
     price_max: FloatArray
+    offers: dict[str, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)

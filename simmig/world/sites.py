@@ -82,9 +82,29 @@ def place_sites(scenario: Scenario, layout: Layout, frame: Frame, trace: Trace) 
             bandwidth_hz=lists["bandwidth_hz"],
             cost=np.array(lists["cost"]),
             price_max=np.array(lists["price_max"]),
+            offers=_game_offers(scenario, sites.rsu_id),
         ),
         power_dbm,
     )
+
+
+def _game_offers(scenario: Scenario, rsu_id: tuple[str, ...]) -> dict[str, FloatArray]:
+    """Return the named game parameters of every RSU, each [J]; raises ScenarioError if an RSU lacks one."""
+    rsus = scenario.rsus
+    own = {unit.id: unit.offer for unit in rsus.unit or ()}
+    found: dict[str, FloatArray] = {}
+    for key in sorted({*rsus.defaults.offer, *(key for offer in own.values() for key in offer)}):
+        draws = [own.get(name, {}).get(key) or rsus.defaults.offer.get(key) for name in rsu_id]
+        values = []
+        for name, draw in zip(rsu_id, draws, strict=True):
+            if draw is None:
+                raise ScenarioError(
+                    f"{scenario.source}: rsus: RSU {name!r} has no offer.{key}, and others have one; "
+                    f"expected it there or in rsus.defaults.offer"
+                )
+            values.append(draw.sample(Draws(scenario.seed, f"rsus.offer.{key}", name)))
+        found[key] = np.array(values)
+    return found
 
 
 def _own_draws(scenario: Scenario, layout: Layout) -> dict[str, dict[str, Draw | float]]:
