@@ -10,6 +10,8 @@ handful of numbers for one cause and costs about 2, which matters at a million m
 from __future__ import annotations
 
 import math
+from array import array
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -44,19 +46,6 @@ class Draws:
     def __init__(self, seed: int, *names: str | int) -> None:
         self._state = _digest(seed, names, 8)
 
-    def uniform_of(self, number: int) -> float:
-        """Return the number of this cause's event `number`, uniform on (0, 1); uses up nothing.
-
-        As the first draw of a longer name, at a tenth of the cost.
-        """
-        z = number + _GOLDEN  # twice `_mixed`, without the calls: this is drawn for every migration
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        z ^= (z >> 31) ^ self._state
-        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-        return (((z ^ (z >> 31)) >> 12) + 0.5) * 2.0**-52
-
     def uniform(self) -> float:
         """Return the next number, uniform on (0, 1), both ends excluded."""
         self._state = state = (self._state + _GOLDEN) & _MASK
@@ -65,3 +54,26 @@ class Draws:
     def exponential(self, mean: float) -> float:
         """Return the next exponential number with the given mean."""
         return -mean * math.log(self.uniform())
+
+
+class DrawsOfMany:
+    """One number for every event of each of many members, such as the wait of a vehicle's k-th migration.
+
+    A number belongs to its member's name and to the event, whoever else is a member.
+    """
+
+    __slots__ = ("_states",)
+
+    def __init__(self, seed: int, component: str, members: Iterable[str]) -> None:
+        # Packed: a million draws for ten thousand members are as quick as their states are near each other in memory.
+        self._states = array("Q", (_digest(seed, (component, name), 8) for name in members))
+
+    def uniform_of(self, member: int, number: int) -> float:
+        """Return the number of event `number` of this member, uniform on (0, 1); uses up nothing."""
+        z = number + _GOLDEN  # twice `_mixed`, without the calls
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        z ^= (z >> 31) ^ self._states[member]
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return (((z ^ (z >> 31)) >> 12) + 0.5) * 2.0**-52

@@ -24,7 +24,14 @@ class Flow:
         self._state = state
         self._transfers = transfers
         self._queues = queues
+        # Looked up once: what follows is done for every migration, and there are millions.
+        self._clock = state.clock
         self._service_ns = state.world.service_ns
+        self._present_until_ns = state.world.present_until_ns
+        self._deadline_s = state.world.vehicles.deadline_s
+        self._rate_bit_s, self._plan = transfers.rate_bit_s, transfers.plan
+        self._wait_ns, self._mean_wait_s = queues.wait_ns, queues.mean_wait_s
+        self._is_foreseeable = queues.is_foreseeable
         self._has_faults = bool(state.world.faults)
         self._stream = Stream(state.clock, Rank.MIGRATION, self._on_due)
         self.on_failure: Callable[[Migration, Outcome], None] = lambda migration, outcome: None
@@ -32,12 +39,11 @@ class Flow:
     def begin(self, migration: Migration) -> None:
         """Start copying the twin, or fail at once if an end of the link is down."""
         migration.service_ns = service_ns = self._service_ns(migration.vehicle, migration.target)
-        migration.rate_bit_s = rate_bit_s = self._transfers.rate_bit_s(migration)
+        migration.rate_bit_s = rate_bit_s = self._rate_bit_s(migration)
         if migration.formula_delay_s == 0.0:
             # The papers' expected T_ij: size over rate, mean wait, re-instantiation.
             copy_s = migration.data_bit / rate_bit_s if rate_bit_s > 0.0 else math.inf
-            mean_wait_s = self._queues.mean_wait_s[migration.target]
-            migration.formula_delay_s = copy_s + mean_wait_s + service_ns / NS_PER_S
+            migration.formula_delay_s = copy_s + self._mean_wait_s[migration.target] + service_ns / NS_PER_S
         if not self._has_faults or self._can_move(migration):
             self._copy(migration)
 
@@ -53,21 +59,21 @@ class Flow:
         return not state.waits_for_rsu(migration)
 
     def _copy(self, migration: Migration) -> None:
-        now = self._state.clock._now
+        now = self._clock._now
         if migration.transfer_start_ns == NEVER:
             migration.transfer_start_ns = now
         migration.copy_from_ns = now
-        migration.leaves_ns = self._state.world.present_until_ns(migration.vehicle, now)
-        due_ns, failure = self._transfers.plan(migration, now)
-        if failure is None and self._queues.is_foreseeable:
+        migration.leaves_ns = self._present_until_ns(migration.vehicle, now)
+        due_ns, failure = self._plan(migration, now)
+        if failure is None and self._is_foreseeable:
             # The rest is known too: one event for the completion instead of one at each stage.
             self._start(migration, due_ns)
         else:
             self._schedule(migration, due_ns, failure)
 
     def _schedule(self, migration: Migration, due_ns: int, failure: Outcome | None) -> None:
-        migration.token += 1
-        self._stream.add(due_ns, migration.number, (migration, migration.token, failure))
+        migration.token = token = migration.token + 1
+        self._stream.add(due_ns, migration.number, (migration, token, failure))
 
     def _on_due(self, _number: int, due: Due) -> None:
         migration, token, failure = due
@@ -84,15 +90,16 @@ class Flow:
         """Plan what follows the arrival of the last bit: the queue, the re-instantiation, the completion."""
         migration.transfer_end_ns = migration.queued_ns = arrival_ns
         service_ns = migration.service_ns
-        migration.service_start_ns = arrival_ns + self._queues.wait_ns(migration, arrival_ns, service_ns)
-        migration.completed_ns = migration.service_start_ns + service_ns
+        migration.service_start_ns = start_ns = arrival_ns + self._wait_ns(migration, arrival_ns, service_ns)
+        migration.completed_ns = start_ns + service_ns
         self._schedule_completion(migration)
 
     def _schedule_completion(self, migration: Migration) -> None:
-        if migration.completed_ns > migration.leaves_ns:
-            self._schedule(migration, max(migration.leaves_ns, self._state.clock._now), Outcome.OUT_OF_COVERAGE)
+        completed_ns, leaves_ns = migration.completed_ns, migration.leaves_ns
+        if completed_ns <= leaves_ns:
+            self._schedule(migration, completed_ns, None)
         else:
-            self._schedule(migration, migration.completed_ns, None)
+            self._schedule(migration, max(leaves_ns, self._state.clock._now), Outcome.OUT_OF_COVERAGE)
 
     def _complete(self, migration: Migration) -> None:
         state, vehicle = self._state, migration.vehicle
@@ -102,7 +109,7 @@ class Flow:
         state.host[vehicle] = migration.target
         state.in_flight[vehicle] = None
         delay_s = (migration.completed_ns - migration.requested_ns) / NS_PER_S
-        is_late = delay_s > state.world.vehicles.deadline_s[vehicle]
+        is_late = delay_s > self._deadline_s[vehicle]
         migration.record(state.log, Outcome.LATE if is_late else Outcome.COMPLETED, migration.completed_ns)
 
     def abort(self, migration: Migration, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from simmig.engine.rounds import Published, Round, rationed, record
 from simmig.engine.state import State
 from simmig.errors import NoEquilibrium
 from simmig.records import NEVER, NOBODY, Outcome
-from simmig.rng import Draws
+from simmig.rng import DrawsOfMany
 from simmig.world import MarketRules
 
 _LEAST_HZ = 1.0  # an RSU with less to sell is full
@@ -31,7 +31,7 @@ class Market:
         self._pending: list[Migration] = []
         self._closing = Stream(state.clock, Rank.ROUND, self._on_close)
         self._rounds = 0
-        self._luck: dict[int, Draws] = {}  # by vehicle
+        self._luck = DrawsOfMany(state.world.seed, "pairing", state.log.vehicle_id)
         self._published = Published.nothing(state.world.rsus.sites.count)
         self.is_due = False
         requests.accept = self._accept
@@ -139,14 +139,7 @@ class Market:
         if self._rules.pairing == "best":
             choice = weight.argmax(axis=1)
         else:
-            luck = np.array([self._luck_of(m.vehicle).uniform_of(m.attempt) for m in closed.migrations])
+            luck = np.array([self._luck.uniform_of(m.vehicle, m.attempt) for m in closed.migrations])
             # The first column whose running sum exceeds the draw; it has weight, because the sum rises there.
             choice = (reached > (luck * total)[:, None]).argmax(axis=1)
         return np.where(total > 0.0, choice, NOBODY)
-
-    def _luck_of(self, vehicle: int) -> Draws:
-        luck = self._luck.get(vehicle)
-        if luck is None:
-            name = self._state.log.vehicle_id[vehicle]
-            luck = self._luck[vehicle] = Draws(self._state.world.seed, "pairing", name)
-        return luck

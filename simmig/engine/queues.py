@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simmig.engine.migration import Migration
-from simmig.rng import Draws, stream
+from simmig.rng import DrawsOfMany, stream
 from simmig.twins.queueing import (
     BackgroundMM1,
     BackgroundSettings,
@@ -32,7 +32,6 @@ class Queues:
         self.mean_wait_s = [0.0] * rsus.sites.count
         self._tasks: list[TaskQueue] = []
         self._memory: list[BackgroundMM1] = []
-        self._luck: dict[int, Draws] = {}  # by vehicle
         # Whether a wait depends on nothing but the migration, so that it is known before the twin arrives.
         self.is_foreseeable = settings.kind == "none" or (
             isinstance(settings, BackgroundSettings) and not settings.memory
@@ -43,19 +42,18 @@ class Queues:
             self.mean_wait_s = [mean_wait_s(*rates) for rates in self._rates]
             if settings.memory:
                 self._memory = [BackgroundMM1(*rates) for rates in self._rates]
-            self.wait_ns = self._remembered_ns if settings.memory else self._stationary_ns
+                self.wait_ns = self._remembered_ns
+            else:
+                self._luck = DrawsOfMany(world.seed, "queue", world.trace.vehicle_id)
+                self.wait_ns = self._stationary_ns
         elif settings.kind == "task":
             self._tasks = [TaskQueue() for _ in self._rates]
             self.wait_ns = self._behind_twins_ns
 
     def _stationary_ns(self, migration: Migration, _now: int, _service_ns: int) -> int:
         # A migration's luck is its own: named by vehicle and attempt, not by who else is at the RSU.
-        vehicle = migration.vehicle
-        luck = self._luck.get(vehicle)
-        if luck is None:
-            name = self._world.trace.vehicle_id[vehicle]
-            luck = self._luck[vehicle] = Draws(self._world.seed, "queue", name)
-        return round(self._waits[migration.target].exceeded_s(luck.uniform_of(migration.attempt)) * NS_PER_S)
+        luck = self._luck.uniform_of(migration.vehicle, migration.attempt)
+        return round(self._waits[migration.target].exceeded_s(luck) * NS_PER_S)
 
     def _remembered_ns(self, migration: Migration, now: int, _service_ns: int) -> int:
         # The papers re-instantiate on a processor of its own: the twin adds no work to the background's queue.

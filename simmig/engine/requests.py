@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 
 from simmig.engine.clock import Rank, Stream
@@ -30,7 +31,7 @@ class Requests:
         self._retry_ns = world.retry_ns
         self._last_ns, self._last_vehicle, self._repeats = NEVER, NOBODY, 0
         self._stranded: dict[int, list[int]] = {}  # by failed RSU
-        self._armed = [0] * world.trace.vehicle_count  # an armed instant with another number is stale
+        self._armed = array("q", [0]) * world.trace.vehicle_count  # an armed instant with another number is stale
         self._triggers = Stream(state.clock, Rank.TRIGGER, self._on_trigger)
         self._placements = Stream(state.clock, Rank.PLACEMENT, self._on_placement)
         self.accept: Callable[[Migration], None] = self._decide_at_once
@@ -50,9 +51,9 @@ class Requests:
         self._arm_at(vehicle, self._next(vehicle, host, self._state.clock._now, retry=False))
 
     def _arm_at(self, vehicle: int, found: Instant | None) -> None:
-        self._armed[vehicle] += 1
+        self._armed[vehicle] = armed = self._armed[vehicle] + 1
         if found is not None and not found[0] > self._end_ns:  # so put that the stream gets to refuse a NaN
-            self._triggers.add(found[0], vehicle, (self._armed[vehicle], found[1]))
+            self._triggers.add(found[0], vehicle, (armed, found[1]))
 
     def _on_trigger(self, vehicle: int, item: tuple[int, int]) -> None:
         armed, hint = item
@@ -94,7 +95,8 @@ class Requests:
         """Send the twin to this RSU with the bandwidth that the migration now holds."""
         now = migration.decided_ns = self._state.clock._now
         migration.target = target
-        self._arm_at(migration.vehicle, self._next(migration.vehicle, target, now, retry=False))
+        vehicle = migration.vehicle
+        self._arm_at(vehicle, self._next(vehicle, target, now, retry=False))
         self._flow.begin(migration)
 
     def _on_failure(self, migration: Migration, outcome: Outcome) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from simmig.engine.clock import Clock
 from simmig.engine.migration import Migration
 from simmig.log import EventLog
@@ -27,7 +29,7 @@ class State:
         vehicles, rsus = world.trace.vehicle_count, world.rsus.sites.count
         self.host = [NOBODY] * vehicles
         self.in_flight: list[Migration | None] = [None] * vehicles
-        self.attempts = [0] * vehicles
+        self.attempts = array("q", [0]) * vehicles
         self.failures = [0] * rsus
         self.pauses = [0] * rsus
         self.requests = 0

@@ -60,8 +60,8 @@ class MarketRules:
     ) -> GameInputs:
         """Return the inputs of a round of vehicle[I], whose twins are at source[I], and the RSUs rsu[J].
 
-        xyz_m[I, 3] is where the vehicles are, free_hz[J] what each RSU has left to sell. The arrays are read-only: agents
-        get to see them.
+        xyz_m[I, 3] is where the vehicles are, free_hz[J] what each RSU has left to sell. The arrays are read-only:
+        agents get to see them.
         """
         inputs = GameInputs(
             preferences={name: _frozen(values[vehicle]) for name, values in self.preferences.items()},

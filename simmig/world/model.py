@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Vehicles:
-    """What the scenario says of each vehicle, drawn once; lists where the engine reads one value at a time.
+    """What the scenario says of each vehicle, drawn once; packed where the engine reads one value at a time.
 
     fleets: (name, kind) of each fleet; fleet[V]: the vehicle's fleet.
     """
 
     fleets: tuple[tuple[str, str], ...]
     fleet: NDArray[np.int64]
-    size_bit: list[float]
-    cycles: list[float]
-    deadline_s: list[float]  # inf: none
+    size_bit: array[float]
+    cycles: array[float]
+    deadline_s: array[float]  # inf: none
     preferences: dict[str, FloatArray]
     mu: FloatArray  # 001 (6)
     ssim_threshold: FloatArray  # 001 (7)
@@ -98,7 +98,7 @@ class World:
     end_ns: int
     market: MarketRules | None
     faults: tuple[Fault, ...]
-    _trip_ends: list[list[int]] = field(init=False, repr=False)
+    _trip_ends: tuple[array[int], array[int]] = field(init=False, repr=False)  # where each vehicle's begin, and all
     _zones: dict[tuple[int, int], tuple[list[int], list[int]]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -107,16 +107,18 @@ class World:
         object.__setattr__(
             self,
             "_trip_ends",
-            [ends_ns[a:b].tolist() for a, b in pairwise(first.tolist())],
+            (array("q", first.tolist()), array("q", ends_ns.tolist())),
         )
 
     def present_until_ns(self, vehicle: int, now: int) -> int:
         """Return when the trip that the vehicle is on ends; now, if it is on none."""
-        ends = self._trip_ends[vehicle]
-        if now <= ends[0]:
-            return int(ends[0])
-        index = bisect_left(ends, now)
-        return ends[index] if index < len(ends) else now
+        first, ends = self._trip_ends
+        index = first[vehicle]
+        if now <= ends[index]:
+            return ends[index]
+        end = first[vehicle + 1]
+        index = bisect_left(ends, now, index, end)
+        return ends[index] if index < end else now
 
     def covered_until_ns(self, vehicle: int, rsu: int, now: int) -> int:
         """Return when the vehicle leaves the RSU's zone; now, if it is not inside."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,17 +31,24 @@ def draw_vehicles(scenario: Scenario, vehicle_id: Sequence[str], fleet: Sequence
     return Vehicles(
         fleets=tuple((of.name, of.kind) for of in fleets),
         fleet=np.array(fleet, dtype=np.int64),
-        size_bit=[
-            math.fsum(sample(twin.size_bit, name, "twin.size_bit", k) for k in range(twin.count))
-            for name, twin in twins
-        ],
-        cycles=[
-            math.fsum(sample(twin.cycles, name, "twin.cycles", k) for k in range(twin.count)) for name, twin in twins
-        ],
-        deadline_s=[
-            math.inf if twin.deadline_s is None else sample(twin.deadline_s, name, "twin.deadline_s")
-            for name, twin in twins
-        ],
+        size_bit=array(
+            "d",
+            (
+                math.fsum(sample(twin.size_bit, name, "twin.size_bit", k) for k in range(twin.count))
+                for name, twin in twins
+            ),
+        ),
+        cycles=array(
+            "d",
+            (math.fsum(sample(twin.cycles, name, "twin.cycles", k) for k in range(twin.count)) for name, twin in twins),
+        ),
+        deadline_s=array(
+            "d",
+            (
+                math.inf if twin.deadline_s is None else sample(twin.deadline_s, name, "twin.deadline_s")
+                for name, twin in twins
+            ),
+        ),
         preferences={
             key: np.array(
                 [

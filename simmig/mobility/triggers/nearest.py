@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 
 import numpy as np
@@ -26,11 +27,11 @@ class _Armed:
     def __init__(self, scene: TriggerScene) -> None:
         changes = nearest_changes(scene.trace, scene.sites.xyz_m, scene.bonus_db, scene.exponent)
         vehicles = np.arange(scene.trace.vehicle_count + 1)
-        self._start = np.searchsorted(changes.vehicle, vehicles).tolist()
+        self._start = array("q", np.searchsorted(changes.vehicle, vehicles).tolist())
         self._time_ns = changes.time_ns.data
         self._rsu = changes.rsu.data
         # The last answer for each vehicle: the next question is mostly asked at that change.
-        self._answer = list(self._start)
+        self._answer = array("q", self._start)
         self._trips = Trips(scene.trace)
 
     def next(self, vehicle: int, host: int, after_ns: int, *, retry: bool) -> tuple[int, int] | None:
