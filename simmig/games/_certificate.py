@@ -7,12 +7,14 @@ at shrinking distances around its own price, the followers answering each time, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simmig.contracts import Certificate, FloatArray, IntArray
+from simmig.games._certificate_capacity import RationedMarket, rationed_follower_gaps
 from simmig.games._certificate_concave import concave_gains
 from simmig.games._certificate_replies import Answers, Scenes, answers_of, best_replies
 from simmig.games._certificate_scenes import given_social, leader_scenes, whole_scene
@@ -36,18 +38,41 @@ def certify(game: SocialGame, price: FloatArray, demand: FloatArray) -> Certific
     """Return every player's largest gain at prices [J] and demands [I, J] that need not come from a solver."""
     whole = whole_scene(game)
     bought = demand[whole.follower, whole.leader]
+    if bool(np.isfinite(game.capacity).any()):
+        return _relative(game, price, demand, *_rationed_gaps(game, price, bought))
     follower_gap = _follower_gaps(game, whole, price, bought)
     if game.leader_model == "myopic":
         whole = given_social(whole, bought)
     leader_gap, is_concave, may_be_late = concave_gains(game, whole, price)
     for leaders, scenes in leader_scenes(whole, ~is_concave, may_be_late):
         leader_gap[leaders] = _Trials(game, scenes, answers_of(scenes), leaders, price).largest_gain()
+    return _relative(game, price, demand, follower_gap, leader_gap)
+
+
+def _relative(
+    game: SocialGame, price: FloatArray, demand: FloatArray, follower_gap: FloatArray, leader_gap: FloatArray
+) -> Certificate:
     return Certificate(
         follower_gap,
         leader_gap,
         follower_gap / np.maximum(np.abs(game.follower_utility(price, demand)), _SMALL),
         leader_gap / np.maximum(np.abs(game.leader_utility(price, demand)), _SMALL),
     )
+
+
+def _rationed_gaps(game: SocialGame, price: FloatArray, bought: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the gains of the followers and of the leaders where these have capacities."""
+    leader_gap = np.zeros(len(price))
+    for j in np.flatnonzero(game.eligible.any(axis=0)):
+        market, only = RationedMarket.of(game, price, bought, int(j)), np.array([j])
+
+        def utilities(tried: FloatArray, market: RationedMarket = market, j: int = int(j)) -> FloatArray:
+            rows = np.tile(price, (len(tried), 1))
+            rows[:, j] = tried[:, 0]
+            return market.utilities(rows, j)[:, None]
+
+        leader_gap[j] = largest_gain(game, only, price, utilities, _FINEST)[0]
+    return rationed_follower_gaps(game, price, bought), leader_gap
 
 
 def _follower_gaps(game: SocialGame, whole: Scenes, price: FloatArray, bought: FloatArray) -> FloatArray:
@@ -74,35 +99,8 @@ class _Trials:
 
     def largest_gain(self) -> FloatArray:
         """Return the utility of each leader's best price less that of its own, shape [S]."""
-        low, high = self.game.cost[self.leaders], self.game.price_max[self.leaders]
-        own, column = self.price[self.leaders], np.arange(len(self.leaders))
-        near = own + (high - low) * np.array(_NEAR)[:, None]
-        tried = np.concatenate([self._grid(low, high), np.minimum(np.maximum(near, low), high)])
-        utility = self._utilities(tried)
-        now = np.where(tried == own, utility, -np.inf).max(axis=0)
-        inside = (np.arange(1, _ZOOM_NODES + 1) / (_ZOOM_NODES + 1))[:, None]
-        for _ in range(_ZOOMS):
-            best = tried[utility.argmax(axis=0), column]
-            left = np.where(tried < best, tried, low).max(axis=0)
-            right = np.where(tried > best, tried, high).min(axis=0)
-            if bool(np.all(right - left <= _FINE * (high - low))):
-                break
-            fresh = left + (right - left) * inside
-            tried = np.concatenate([tried, fresh])
-            utility = np.concatenate([utility, self._utilities(fresh)])
-        gain: FloatArray = utility.max(axis=0) - now
-        return gain
-
-    def _grid(self, low: FloatArray, high: FloatArray) -> FloatArray:
-        """Return prices over the whole range, denser where followers still buy without being late: shape [G, S]."""
-        eligible = self.game.eligible[:, self.leaders]
-        alpha = self.game.alpha[:, None]
-        least = np.where(eligible, alpha, np.inf).min(axis=0)
-        mean = np.where(eligible, alpha, 0.0).sum(axis=0) / eligible.sum(axis=0)
         finer = min(max(_WORK // len(self.scenes.scene), 1), _FINEST)
-        tops = (high, finer * _GRID), (least, finer * _GRID_LOW), (mean, finer * _GRID_LOW)
-        spans = [(np.minimum(np.maximum(top, low), high) - low, count) for top, count in tops]
-        return np.concatenate([low + span * (np.arange(1, n + 1) / n)[:, None] for span, n in spans])
+        return largest_gain(self.game, self.leaders, self.price, self._utilities, finer)
 
     def _utilities(self, tried: FloatArray) -> FloatArray:
         """Return the leaders' utilities at prices `tried[G, S]`, the followers answering, shape [G, S]."""
@@ -120,3 +118,45 @@ class _Trials:
         # Entries are sorted by scene, and every scene has at least one of its own leader's.
         sold = np.add.reduceat(flow, np.searchsorted(scene[own], np.arange(len(self.leaders))), axis=1)
         return np.asarray(sold * (tried - self.game.cost[self.leaders]))
+
+
+def largest_gain(
+    game: SocialGame,
+    leaders: IntArray,
+    price: FloatArray,
+    utilities: Callable[[FloatArray], FloatArray],
+    finer: int,
+) -> FloatArray:
+    """Return the utility of the best price of each of `leaders[S]` less that of its own of `price[J]`, shape [S].
+
+    `utilities` are theirs at prices [G, S], the others' as they stand.
+    """
+    low, high = game.cost[leaders], game.price_max[leaders]
+    own, column = price[leaders], np.arange(len(leaders))
+    near = own + (high - low) * np.array(_NEAR)[:, None]
+    tried = np.concatenate([_grid(game, leaders, finer), np.minimum(np.maximum(near, low), high)])
+    utility = utilities(tried)
+    now = np.where(tried == own, utility, -np.inf).max(axis=0)
+    inside = (np.arange(1, _ZOOM_NODES + 1) / (_ZOOM_NODES + 1))[:, None]
+    for _ in range(_ZOOMS):
+        best = tried[utility.argmax(axis=0), column]
+        left = np.where(tried < best, tried, low).max(axis=0)
+        right = np.where(tried > best, tried, high).min(axis=0)
+        if bool(np.all(right - left <= _FINE * (high - low))):
+            break
+        fresh = left + (right - left) * inside
+        tried = np.concatenate([tried, fresh])
+        utility = np.concatenate([utility, utilities(fresh)])
+    gain: FloatArray = utility.max(axis=0) - now
+    return gain
+
+
+def _grid(game: SocialGame, leaders: IntArray, finer: int) -> FloatArray:
+    """Return prices over the whole range, denser where followers still buy without being late: shape [G, S]."""
+    low, high, eligible = game.cost[leaders], game.price_max[leaders], game.eligible[:, leaders]
+    alpha = game.alpha[:, None]
+    least = np.where(eligible, alpha, np.inf).min(axis=0)
+    mean = np.where(eligible, alpha, 0.0).sum(axis=0) / eligible.sum(axis=0)
+    tops = (high, finer * _GRID), (least, finer * _GRID_LOW), (mean, finer * _GRID_LOW)
+    spans = [(np.minimum(np.maximum(top, low), high) - low, count) for top, count in tops]
+    return np.concatenate([low + span * (np.arange(1, n + 1) / n)[:, None] for span, n in spans])

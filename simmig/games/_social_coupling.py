@@ -9,10 +9,12 @@ not depend on the machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simmig.contracts import FloatArray, IntArray
+from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.errors import NoEquilibrium
 
 
@@ -21,6 +23,7 @@ def sums(label: IntArray, value: FloatArray, count: int) -> FloatArray:
     return np.bincount(label, value, count).astype(np.float64, copy=False)
 
 
+_Number = TypeVar("_Number", bound=np.generic)
 _LIMIT = 5000  # conjugate gradients need far fewer steps unless 2 diag(beta) - W is almost singular
 
 
@@ -81,32 +84,85 @@ class Local:
         return self.ease * self.project(value, time_shift)
 
 
-def settle(ties: Ties, local: Local, first: FloatArray, metric: FloatArray, accuracy: float = 1e-14) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Stretches of the list of pairs that nothing joins: each comes to its own answer, whatever else is listed."""
+
+    start: IntArray  # first pair of each part
+    owner: IntArray  # [n] part of each pair; of a single part nobody asks
+
+    def total(self, value: FloatArray) -> FloatArray:
+        """Return the sum of the values of each part."""
+        return np.add.reduceat(value, self.start)
+
+    def largest(self, value: FloatArray) -> FloatArray:
+        """Return the largest value of each part."""
+        return np.maximum.reduceat(value, self.start)
+
+    def spread(self, value: NDArray[_Number]) -> NDArray[_Number]:
+        """Return the number of each part for all its pairs; one part's number does for all."""
+        return value if len(self.start) == 1 else value[self.owner]
+
+
+ONE_PART = Parts(np.zeros(1, np.int64), np.zeros(0, np.int64))
+
+
+def settle(
+    ties: Ties,
+    local: Local,
+    first: FloatArray,
+    metric: FloatArray,
+    accuracy: float = 1e-14,
+    parts: Parts = ONE_PART,
+) -> FloatArray:
     """Return x = first + P W x, with P = `local.apply` and W the ties: conjugate gradients preconditioned by P.
 
     `metric` > 0 makes P symmetric (1/price: the followers' game is a potential game with these weights); `accuracy` is
-    relative. Raises NoEquilibrium if 2 diag(beta) - W turns out not to be positive definite.
+    relative, part by part. Raises NoEquilibrium if 2 diag(beta) - W turns out not to be positive definite.
     """
+    answer, is_definite = settle_parts(ties, local, first, metric, accuracy, parts)
+    if not bool(is_definite.all()):
+        raise NoEquilibrium("game social: 2 diag(beta) - W is not positive definite")
+    return answer
+
+
+def settle_parts(
+    ties: Ties, local: Local, first: FloatArray, metric: FloatArray, accuracy: float, parts: Parts
+) -> tuple[FloatArray, BoolArray]:
+    """Return x as `settle` does, and in which parts 2 diag(beta) - W is not found to be indefinite."""
+    is_definite = np.ones(len(parts.start), bool)
     if ties.weight.size == 0:
-        return first
+        return first, is_definite
     # x = first + z with (P^-1 - W) z = W first. P may be singular: what it ignores of a residual is projected away,
     # and P^-1 of a direction is carried along as `dual`.
     rest = ties.gain(first)
-    goal = accuracy * accuracy * float((metric * local.ease * rest * rest).sum())
+    goal = accuracy * accuracy * parts.total(metric * local.ease * rest * rest)
     rest = local.project(rest)
     answer, direction, dual = first, local.ease * rest, rest
-    size = float((metric * rest * direction).sum())
+    size = parts.total(metric * rest * direction)
+    is_open = size > goal
     for _ in range(_LIMIT):
-        if size <= goal:
-            return answer
+        if np.count_nonzero(is_open) == 0:  # in tight loops much faster than any()
+            return answer, is_definite
         image = dual - ties.gain(direction)
-        curvature = float((metric * direction * image).sum())
-        if curvature <= 0.0:
-            break
-        answer = answer + (size / curvature) * direction
-        rest = local.project(rest - (size / curvature) * image)
+        curvature = parts.total(metric * direction * image)
+        if curvature.min() <= 0.0:
+            is_definite &= ~is_open | (curvature > 0.0)
+            is_open &= is_definite
+        length = parts.spread(_ratio(size, curvature, is_open))
+        answer = answer + length * direction
+        rest = local.project(rest - length * image)
         step = local.ease * rest
-        size, before = float((metric * rest * step).sum()), size
-        direction = step + (size / before) * direction
-        dual = rest + (size / before) * dual
-    raise NoEquilibrium("game social: 2 diag(beta) - W is not positive definite")
+        size, before = parts.total(metric * rest * step), size
+        is_open &= size > goal
+        again = parts.spread(_ratio(size, before, is_open))
+        direction = step + again * direction
+        dual = rest + again * dual
+    return answer, is_definite & ~is_open
+
+
+def _ratio(upper: FloatArray, lower: FloatArray, is_open: BoolArray) -> FloatArray:
+    """Return upper / lower for the parts that are open, 0 for the others."""
+    if np.count_nonzero(is_open) == len(is_open):
+        return upper / lower
+    return np.where(is_open, upper, 0.0) / np.where(is_open, lower, 1.0)

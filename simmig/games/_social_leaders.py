@@ -8,33 +8,46 @@ only exist for leaders with `Leaders.bent` pairs, whom `_social_search` looks af
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from simmig.contracts import BoolArray, FloatArray
+from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._social_coupling import sums
-from simmig.games._social_followers import Reply, own_slopes, respond
+from simmig.games._social_extrapolation import Past
+from simmig.games._social_followers import Reply, copied_reply, respond
 from simmig.games._social_market import Market
 from simmig.games._social_pairs import Pairs, overtime
+from simmig.games._social_slopes import own_slopes
 
 _STEPS = 120
-_MEMORY = 3  # steps to extrapolate from
-_FAST = 0.03  # a step this much smaller than the last needs no help
-_NEAR = 0.03  # relative step below which steps are regular enough for that
 _SWEEPS = 5  # leaders touch one another weakly: five sweeps solve Newton's equations to about 1e-3
 _TOLERANCE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
 class Leaders:
-    """The leaders of a round; a myopic one takes the followers' social gain for given, as 002, (4) and (15), does."""
+    """The leaders of B games; a myopic one takes the followers' social gain for given, as 002, (4) and (15), does."""
 
     market: Market
-    cost: FloatArray
+    cost: FloatArray  # [B J], as is price_max
     price_max: FloatArray
     is_myopic: bool
+    fitting: FloatArray | None = None  # [B J] prices below which sales would not fit a leader's capacity
+
+    @property
+    def low(self) -> FloatArray:
+        """The lowest price that a leader considers: below the one at which sales just fit it would only earn less."""
+        return self.cost if self.fitting is None else self.fitting
+
+    def of(self, games: IntArray) -> tuple[Leaders, IntArray]:
+        """Return the leaders of these games, and where the games' pairs stood."""
+        if len(games) == self.market.games:
+            return self, np.arange(len(self.market.pairs.owner))
+        market, pair = self.market.take(games)
+        bounds = (self.cost, self.price_max, self.low)
+        cost, price_max, low = (bound.reshape(-1, market.leaders)[games].ravel() for bound in bounds)
+        return Leaders(market, cost, price_max, self.is_myopic, low), pair
 
     def sellers(self) -> BoolArray:
         """Return who can sell at a profit at all, shape [J]; the others post their price cap."""
@@ -42,6 +55,12 @@ class Leaders:
         wanted = pairs.alpha > self.cost[pairs.leader]
         wanted[pairs.timed.pair] = True
         return np.bincount(pairs.leader, wanted, len(self.cost)) > 0
+
+    def may_be_rugged(self) -> BoolArray:
+        """Return in which games a leader may have several local maxima at all, [B]."""
+        pairs, bent = self.market.pairs, self.market.drops.copy()
+        bent[pairs.timed.pair] = True
+        return np.bincount(pairs.leader // max(self.market.leaders, 1), bent, self.market.games) > 0.0
 
     def bent(self, price: FloatArray, seen: Market) -> BoolArray:
         """Return which pairs may stop buying or be late while only their leader's of `price[J]` moves, shape [n].
@@ -78,7 +97,7 @@ def _overtime(pairs: Pairs, price: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Margins:
+class Margins:
     """Per leader what is sold, V' and V''; per pair theta and how V' moves with the log of another leader's price."""
 
     sold: FloatArray
@@ -88,68 +107,47 @@ class _Margins:
     cross: FloatArray
 
 
-def climb(leaders: Leaders, start: FloatArray, sellers: BoolArray) -> tuple[FloatArray, bool, int]:
-    """Return prices at which every seller is at a local maximum, whether they settled, and the evaluations."""
-    pairs, bounds = leaders.market.pairs, (leaders.cost, leaders.price_max)
-    price, reply, past = start, None, _Past([], [], None, None)
-    for count in range(1, _STEPS + 1):
+def climb(leaders: Leaders, start: FloatArray, sellers: BoolArray) -> tuple[FloatArray, BoolArray, IntArray]:
+    """Return prices at which every seller is at a local maximum; per game, if they settled, and the evaluations."""
+    games, size = leaders.market.games, (-1, leaders.market.leaders)
+    found, settled, count = start.reshape(size).copy(), np.zeros(games, bool), np.full(games, _STEPS)
+    place, is_open = np.arange(games), np.ones(games, bool)
+    price, reply, past = start, None, Past.none(games, size[1])
+    for step in range(1, _STEPS + 1):
+        pairs, bounds = leaders.market.pairs, (leaders.low, leaders.price_max)
         theta, posted = pairs.theta(price), price[pairs.leader]
         reply = respond(leaders.market, posted, theta, reply)
-        margins = _margins(leaders, price, theta, reply)
-        moved = _within(price + _newton(pairs, margins, price, bounds, sellers), bounds)
+        slope = own_slopes(leaders.seen(reply), posted, theta, reply)
+        margins = margins_at(leaders, price, theta, reply, slope)
+        moved = within(price + newton(pairs, margins, price, bounds, sellers), bounds)
         gap = (moved - price) / price
-        if float(np.abs(gap).max(initial=0.0)) <= _TOLERANCE:
-            return moved, True, count
-        price = _within(price * (1.0 + past.extrapolated(price, gap)), bounds)
-    return price, False, _STEPS
+        is_done = is_open & (np.abs(gap).reshape(size).max(axis=1, initial=0.0) <= _TOLERANCE)
+        if bool(is_done.any()):
+            found[place[is_done]], settled[place[is_done]] = moved.reshape(size)[is_done], True
+            count[place[is_done]] = step
+            is_open &= ~is_done
+            if not bool(is_open.any()):
+                return found.ravel(), settled, count
+        price = within(price * (1.0 + past.extrapolated(price, gap)), bounds)
+        if 2 * int(is_open.sum()) <= len(is_open):
+            kept = np.flatnonzero(is_open)
+            leaders, pair = leaders.of(kept)
+            reply = copied_reply(reply, pair, leaders.market.pairs.owner)
+            price, sellers = price.reshape(size)[kept].ravel(), sellers.reshape(size)[kept].ravel()
+            past, place, is_open = past.of(kept), place[kept], is_open[kept]
+    found[place[is_open]] = price.reshape(size)[is_open]
+    return found.ravel(), settled, count
 
 
-def _within(price: FloatArray, bounds: tuple[FloatArray, FloatArray]) -> FloatArray:
+def within(price: FloatArray, bounds: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Return the prices, moved to the nearer bound where they are outside."""
     return np.minimum(np.maximum(price, bounds[0]), bounds[1])
 
 
-@dataclass(slots=True)
-class _Past:
-    """The last steps of `climb`, from which Anderson (1965) foretells where they lead.
-
-    Newton's equations leave out how a deadline bends demand; what is left falls by a constant factor a step, which
-    is what extrapolation is good at. Far from the answer, or when steps grow, it starts afresh.
-    """
-
-    moves: list[FloatArray]
-    falls: list[FloatArray]
-    price: FloatArray | None
-    gap: FloatArray | None
-
-    def extrapolated(self, price: FloatArray, gap: FloatArray) -> FloatArray:
-        """Return the relative step to take when Newton's method would take `gap`."""
-        size = float(np.abs(gap).max())
-        if self.price is not None and self.gap is not None:
-            before = float(np.abs(self.gap).max())
-            is_near = max(size, before) < _NEAR and _FAST * before < size <= before
-            self.moves = [*self.moves[1 - _MEMORY :], (price - self.price) / price] if is_near else []
-            self.falls = [*self.falls[1 - _MEMORY :], gap - self.gap] if is_near else []
-        self.price, self.gap = price, gap
-        step, rest = gap, gap
-        done: list[tuple[FloatArray, FloatArray]] = []
-        for move, fall in zip(self.moves[::-1], self.falls[::-1], strict=True):
-            length = float((fall * fall).sum())
-            for other_move, other_fall in done:
-                part = float((fall * other_fall).sum())
-                move, fall = move - part * other_move, fall - part * other_fall
-            left = float((fall * fall).sum())
-            if left > 1e-10 * length:  # else this step says nothing that a later one has not said
-                move, fall = move / math.sqrt(left), fall / math.sqrt(left)
-                part = float((rest * fall).sum())
-                rest, step = rest - part * fall, step - part * (move + fall)
-                done.append((move, fall))
-        return np.minimum(np.maximum(step, -_NEAR), _NEAR) if self.moves else gap
-
-
-def _margins(leaders: Leaders, price: FloatArray, theta: FloatArray, reply: Reply) -> _Margins:
+def margins_at(leaders: Leaders, price: FloatArray, theta: FloatArray, reply: Reply, slope: FloatArray) -> Margins:
+    """Return the margins at `price[B J]`, where the demand of a pair moves by `slope[n]` with its leader's price."""
     pairs, count = leaders.market.pairs, len(price)
     posted, demand = price[pairs.leader], reply.demand
-    slope = own_slopes(leaders.seen(reply), posted, theta, reply)
     margin = posted - leaders.cost[pairs.leader]
     # d theta / d p = -theta (1 - theta) / p, and once more 2 theta (1 - theta)^2 / p^2; demand taken as straight.
     other = 1.0 - theta
@@ -158,12 +156,12 @@ def _margins(leaders: Leaders, price: FloatArray, theta: FloatArray, reply: Repl
     sold, fall, bend = (sums(pairs.leader, x, count) for x in (theta * demand, first, second))
     own = price - leaders.cost
     cross = theta * (demand + margin * (slope - (other - theta) * demand / posted))
-    return _Margins(sold, sold + own * fall, 2.0 * fall + own * bend, theta, cross)
+    return Margins(sold, sold + own * fall, 2.0 * fall + own * bend, theta, cross)
 
 
-def _newton(
+def newton(
     pairs: Pairs,
-    margins: _Margins,
+    margins: Margins,
     price: FloatArray,
     bounds: tuple[FloatArray, FloatArray],
     sellers: BoolArray,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
@@ -17,39 +19,86 @@ _INSIDE = 8  # prices tried in each zoom, inside a bracket
 _ZOOMS = 2
 _GAIN = 1e-9  # relative gain worth a jump
 _JUMPS = 40
+_BLOCK = 8_000  # pairs of the games that are solved at once,
+_BLOCK_TRIALS = 100_000  # and of the trials that are made at once: about what a processor's cache holds
 
 
-def equilibrium(leaders: Leaders) -> tuple[FloatArray, bool, int]:
-    """Return prices at which no seller has a better one, whether they were found, and the evaluations.
+def equilibrium(leaders: Leaders) -> tuple[FloatArray, BoolArray, IntArray]:
+    """Return prices [B J] at which no seller has a better one; per game, if they were found, and the evaluations.
 
     Not found means that the leaders chase one another from basin to basin: no pure equilibrium was met.
     """
-    sellers = leaders.sellers()
-    price = np.where(sellers, 0.5 * (leaders.cost + leaders.price_max), leaders.price_max)
-    seen: list[FloatArray] = []
-    total, one_at_a_time = 0, False
-    may_be_rugged = bool(leaders.market.drops.any()) or len(leaders.market.pairs.timed.pair) > 0
+    market, sellers = leaders.market, leaders.sellers()
+    price = np.where(sellers, 0.5 * (leaders.low + leaders.price_max), leaders.price_max)
+    if len(market.pairs.owner) <= _BLOCK or market.games == 1:
+        found, converged, count = _settled(leaders, price, sellers)
+        return found.ravel(), converged, count
+    shape = (market.games, market.leaders)
+    block = np.cumsum(np.bincount(market.pairs.leader // market.leaders, minlength=market.games)) // _BLOCK
+    found, converged, count = price.reshape(shape), np.zeros(market.games, bool), np.zeros(market.games, np.int64)
+    for number in np.unique(block):
+        games = np.flatnonzero(block == number)
+        part, _ = leaders.of(games)
+        starts = price.reshape(shape)[games].ravel(), sellers.reshape(shape)[games].ravel()
+        found[games], converged[games], count[games] = _settled(part, *starts)
+    return found.ravel(), converged, count
+
+
+def _settled(leaders: Leaders, price: FloatArray, sellers: BoolArray) -> tuple[FloatArray, BoolArray, IntArray]:
+    """Return prices [B, J], if they settled [B], and the evaluations [B], from `price[B J]` on."""
+    games, shape = leaders.market.games, (-1, leaders.market.leaders)
+    found, is_found, count = price.reshape(shape).copy(), np.zeros(games, bool), np.zeros(games, np.int64)
+    chases = [Chase([]) for _ in range(games)]
+    place, smooth = np.arange(games), ~leaders.may_be_rugged()
     for _ in range(_JUMPS):
-        price, settled, count = climb(leaders, price, sellers)
-        total += count
-        if not settled or not may_be_rugged:
-            return price, settled, total
-        target = _better_prices(leaders, price, sellers)
+        prices, settled, evaluations = climb(leaders, found[place].ravel(), sellers)
+        found[place] = prices.reshape(shape)
+        count[place] += evaluations
+        is_found[place] = settled & smooth[place]
+        kept = np.flatnonzero(settled & ~smooth[place])
+        place = place[kept]
+        if len(place) == 0:
+            break
+        leaders, _ = leaders.of(kept)
+        sellers = sellers.reshape(shape)[kept].ravel()
+        target = better_prices(leaders, found[place].ravel(), sellers).reshape(shape)
+        is_still = (target == found[place]).all(axis=1)
+        is_found[place[is_still]] = True
+        nexts = [chases[b].next(found[b], row) for b, row in zip(place, target, strict=True)]
+        goes_on = np.array([step is not None for step in nexts]) & ~is_still
+        for b, step in zip(place, nexts, strict=True):
+            if step is not None:
+                found[b] = step
+        kept = np.flatnonzero(goes_on)
+        place = place[kept]
+        if len(place) == 0:
+            break
+        leaders, _ = leaders.of(kept)
+        sellers = sellers.reshape(shape)[kept].ravel()
+    return found, is_found, count
+
+
+@dataclass(slots=True)
+class Chase:
+    """Where the leaders of a game have come to rest so far; if they return there, they move one at a time."""
+
+    seen: list[FloatArray]
+    one_at_a_time: bool = False
+
+    def next(self, price: FloatArray, target: FloatArray) -> FloatArray | None:
+        """Return the prices to go on from, towards `target[J]`; None if leaders in turn have gone in a circle."""
         moves = target != price
-        if not bool(moves.any()):
-            return price, True, total
-        if any(bool(np.all(np.abs(price - old) <= 1e-8 * old)) for old in seen):
-            if one_at_a_time:
-                return price, False, total
-            one_at_a_time, seen = True, []
-        seen.append(price)
-        if one_at_a_time:
+        if any(bool(np.all(np.abs(price - old) <= 1e-8 * old)) for old in self.seen):
+            if self.one_at_a_time:
+                return None
+            self.one_at_a_time, self.seen = True, []
+        self.seen.append(price.copy())
+        if self.one_at_a_time:
             moves &= np.cumsum(moves) == 1
-        price = np.where(moves, target, price)
-    return price, False, total
+        return np.where(moves, target, price)
 
 
-def _better_prices(leaders: Leaders, price: FloatArray, sellers: BoolArray) -> FloatArray:
+def better_prices(leaders: Leaders, price: FloatArray, sellers: BoolArray) -> FloatArray:
     """Return the prices with every rugged leader at the best it finds, unchanged where it gains nothing.
 
     Rugged are the leaders with bent pairs: their utility may have several local maxima.
@@ -59,36 +108,56 @@ def _better_prices(leaders: Leaders, price: FloatArray, sellers: BoolArray) -> F
     seen = leaders.seen(reply)
     bent = leaders.bent(price, seen) & sellers[pairs.leader]
     rugged = np.flatnonzero(np.bincount(pairs.leader, bent, len(price)))
-    if len(rugged) == 0:
-        return price
-    stand = stand_at(leaders, price, reply, seen, bent)
-    nodes = _nodes(stand, rugged)
-    value = stand.trials(np.tile(rugged, len(nodes))).utility(nodes.ravel()).reshape(nodes.shape)
-    best = _other_basin(nodes, value, price[rugged])
-    enough = stand.utility[rugged] * (1.0 + _GAIN)
     target = price.copy()
+    if len(rugged) == 0:
+        return target
+    stand = stand_at(leaders, price, reply, seen, bent)
+    work = stand.work(rugged)
+    nodes = _nodes(stand, rugged, work)
+    block = np.cumsum(work * np.isfinite(nodes).sum(axis=0)) // _BLOCK_TRIALS
+    for number in np.unique(block):
+        part = block == number
+        target[rugged[part]] = _best_of(stand, rugged[part], nodes[:, part])
+    return target
+
+
+def _best_of(stand: Stand, rugged: IntArray, nodes: FloatArray) -> FloatArray:
+    """Return the best price of each leader among `nodes[G, R]` and around them; its own one if it gains nothing."""
+    own = stand.price[rugged]
+    is_node = np.isfinite(nodes)
+    value = np.full(nodes.shape, -np.inf)
+    value[is_node] = stand.trials(np.broadcast_to(rugged, nodes.shape)[is_node]).utility(nodes[is_node])
+    best = _other_basin(nodes, value, own)
+    enough = stand.utility[rugged] * (1.0 + _GAIN)
+    target = own.copy()
     gains = (best >= 0) & (value[best, np.arange(len(rugged))] > enough)
-    target[rugged[gains]] = nodes[best[gains], np.flatnonzero(gains)]
+    target[gains] = nodes[best[gains], np.flatnonzero(gains)]
     crest, _ = _crest(nodes, value, best)
     close = np.flatnonzero((best >= 0) & ~gains & (1.01 * crest > enough))
     if len(close):
         trials = stand.trials(np.tile(rugged[close], _INSIDE))
         utility, found = _zoom(trials, nodes[:, close], value[:, close], best[close])
-        target[rugged[close]] = np.where(utility > enough[close], found, price[rugged[close]])
+        target[close] = np.where(utility > enough[close], found, own[close])
     return target
 
 
-def _nodes(stand: Stand, rugged: IntArray) -> FloatArray:
-    """Return the prices to try, rising: shape [G, R]."""
-    low, high = stand.leaders.cost[rugged], stand.leaders.price_max[rugged]
-    count = min(max(_WORK // max(stand.work(rugged), 1), _NODES[0]), _NODES[1])
-    even = low + (high - low) * (np.arange(1, count + 1) / count)[:, None]
+def _nodes(stand: Stand, rugged: IntArray, work: IntArray) -> FloatArray:
+    """Return the prices to try, rising: shape [G, R], inf where fewer than G are tried."""
+    low, high = stand.leaders.low[rugged], stand.leaders.price_max[rugged]
+    market = stand.leaders.market
+    game = rugged // market.leaders
+    load = np.bincount(game, work, market.games)[game].astype(np.int64)
+    count = np.minimum(np.maximum(_WORK // np.maximum(load, 1), _NODES[0]), _NODES[1])
+    step = np.arange(1, int(count.max()) + 1)[:, None]
+    even = np.where(step <= count, low + (high - low) * (step / count), np.inf)
     near = stand.price[rugged] + (high - low) * np.array(_NEAR)[:, None]
-    tried = [even, near]
-    if bool(stand.seen.drops.any()):
+    tried = [even, np.minimum(np.maximum(near, low), high)]
+    drops = np.bincount(stand.seen.pairs.leader // market.leaders, stand.seen.drops, market.games)[game] > 0.0
+    if bool(drops.any()):
         ends = np.minimum(np.maximum(_ends(stand, rugged), low), high)
-        tried += [ends, 0.5 * (ends + np.concatenate([low[None], ends[:-1]]))]
-    return np.sort(np.minimum(np.maximum(np.concatenate(tried), low), high), axis=0)
+        both = [ends, 0.5 * (ends + np.concatenate([low[None], ends[:-1]]))]
+        tried += [np.where(drops, x, np.inf) for x in both]
+    return np.sort(np.concatenate(tried), axis=0)
 
 
 def _ends(stand: Stand, rugged: IntArray) -> FloatArray:
@@ -116,7 +185,7 @@ def _other_basin(nodes: FloatArray, value: FloatArray, price: FloatArray) -> Int
 def _crest(nodes: FloatArray, value: FloatArray, best: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return the top of the parabola through each best node and its neighbours: how high, and at which price."""
     column = np.arange(len(best))
-    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, len(nodes) - 1)
+    left, right = np.maximum(best - 1, 0), np.minimum(best + 1, np.isfinite(nodes).sum(axis=0) - 1)
     x, y, z = nodes[left, column], nodes[best, column], nodes[right, column]
     middle = value[best, column]
     inner = (x < y) & (y < z)
@@ -133,7 +202,8 @@ def _zoom(trials: Trials, nodes: FloatArray, value: FloatArray, best: IntArray) 
     column = np.arange(len(best))
     inside = (np.arange(1, _INSIDE + 1) / (_INSIDE + 1))[:, None]
     for _ in range(_ZOOMS):
-        left, right = nodes[np.maximum(best - 1, 0), column], nodes[np.minimum(best + 1, len(nodes) - 1), column]
+        last = np.isfinite(nodes).sum(axis=0) - 1
+        left, right = nodes[np.maximum(best - 1, 0), column], nodes[np.minimum(best + 1, last), column]
         nodes = left + (right - left) * inside
         value = trials.utility(nodes.ravel()).reshape(nodes.shape)
         best = value.argmax(axis=0)

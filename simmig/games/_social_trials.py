@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.games._social_copies import Copies, copy_components, kept_parts, ranges
 from simmig.games._social_coupling import sums
-from simmig.games._social_followers import Reply, copied_reply, respond_in_turn
+from simmig.games._social_followers import Reply, bent_parts, copied_reply, respond_in_turn
 from simmig.games._social_leaders import Leaders
-from simmig.games._social_market import Copies, Market, copy_components, ranges
+from simmig.games._social_market import Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,13 @@ class Stand:
         copied = [_copied(self, kind, leader) for kind in (self.lone, self.mixed)]
         return Trials(self, leader, *self.smooth.of(leader), [part for part in copied if len(part.trial)])
 
-    def work(self, leader: IntArray) -> int:
-        """Return the number of pairs that one trial of each of these leaders copies."""
-        size = np.bincount(self.seen.component)
-        return sum(int(size[kind.of(leader)[0]].sum()) for kind in (self.lone, self.mixed))
+    def work(self, leader: IntArray) -> IntArray:
+        """Return the number of pairs that one trial of each of these leaders copies, shape of `leader`."""
+        size, work = np.bincount(self.seen.component), np.zeros(len(leader))
+        for kind in (self.lone, self.mixed):
+            item, turn = kind.of(leader)
+            work += np.bincount(turn, size[item], len(leader))
+        return work.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,20 @@ class _Copied:
         posted = np.where(own, tried, stood[pairs.leader])
         change = 1.0 / tried - 1.0 / stood[leader][self.trial]
         theta = 1.0 / (posted * (self.pull_sum + np.where(self.is_moved, change, 0.0)))
-        demand = respond_in_turn(pairs, posted, theta, self.near).demand
+        demand = self._demand(posted, theta)
         return sums(self.trial[own], (theta * demand)[own], len(price))
+
+    def _demand(self, price: FloatArray, theta: FloatArray) -> FloatArray:
+        pairs = self.copies.pairs
+        if pairs.ties.weight.size == 0:
+            return respond_in_turn(pairs, price, theta, self.near).demand
+        demand: FloatArray = pairs.intercept - pairs.slope * price
+        bent = bent_parts(pairs, demand, theta)
+        if np.count_nonzero(bent):
+            inner, pair = kept_parts(pairs, bent)
+            near = self.near if inner is pairs else copied_reply(self.near, pair, inner.owner)
+            demand[pair] = respond_in_turn(inner, price[pair], theta[pair], near).demand
+        return demand
 
 
 def _copied(stand: Stand, kind: _ByLeader, leader: IntArray) -> _Copied:
@@ -144,5 +160,5 @@ def _copied(stand: Stand, kind: _ByLeader, leader: IntArray) -> _Copied:
         trial=trial,
         near=copied_reply(stand.reply, copies.origin, copies.pairs.owner),
         pull_sum=seen.pairs.pull_sum(stand.price)[seen.pairs.owner[copies.origin]],
-        is_moved=seen.eligible[copies.pairs.follower, leader[trial]],
+        is_moved=seen.eligible[copies.pairs.follower, leader[trial] % seen.leaders],
     )

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
+from array_api_compat import is_numpy_array
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from simmig import contracts
-from simmig.contracts import BoolArray, Certificate, Equilibrium, FloatArray, GameInputs, PricingGame
-from simmig.errors import NoEquilibrium
+from simmig.contracts import Array, BoolArray, Certificate, Equilibrium, FloatArray, GameInputs, PricingGame
+from simmig.games import _social_outcomes as outcomes
+from simmig.games import _social_utilities as utilities
 from simmig.games._certificate import certify
-from simmig.games._social_coupling import sums
-from simmig.games._social_followers import respond
-from simmig.games._social_inputs import check, slowest_mean_s
-from simmig.games._social_leaders import Leaders
-from simmig.games._social_market import Market, collect
-from simmig.games._social_search import equilibrium
+from simmig.games._social_admm import followers_by_admm, solve_by_admm
+from simmig.games._social_batch import certificates, each, for_each, for_prices
+from simmig.games._social_capacity import Rationed
+from simmig.games._social_gradient import linked
+from simmig.games._social_inputs import check_prices, check_round, made, plain
+from simmig.games._social_market import Market
+from simmig.games._social_solution import stackelberg
+from simmig.games._social_stage import dense, responded, stage
+from simmig.games._social_table import Table
 
 LeaderModel = Literal["anticipating", "myopic"]
+InfeasibleDeadline = Literal["relax", "error"]
 
 
 class Game(contracts.Game):
     """Social game of 002: RSUs post one price each, vehicles buy bandwidth and gain from their friends' purchases.
 
     Preferences of a vehicle: `alpha` (worth of the first unit of bandwidth), `beta` > 0 (how fast that falls). Ties
-    must not be negative. The cap on an RSU's bandwidth is no part of this game.
+    must not be negative.
     """
 
     leader_model: LeaderModel = Field(
@@ -37,68 +45,56 @@ class Game(contracts.Game):
     bandwidth_unit_hz: float = Field(
         default=1e7, gt=0.0, description="bandwidth that one unit of demand and of price refers to"
     )
-    infeasible_deadline: Literal["relax", "error"] = Field(
+    infeasible_deadline: InfeasibleDeadline = Field(
         default="relax",
         description="what to do with a vehicle whose deadline no bandwidth can meet at some admissible prices: drop "
         "the deadline in this round, or stop with an error",
     )
 
     def build(self, inputs: GameInputs) -> PricingGame:
-        """Return the game of one round, a SocialGame.
+        """Return the game of one round, a SocialGame; the round's arrays must not change any more.
 
         Raises InputError for parameters outside the model and NoEquilibrium if demand has no bound
         (2 diag(beta) - W not positive definite) or, with infeasible_deadline = "error", a deadline cannot be met.
         """
-        check(inputs)
-        eligible = inputs.eligible
-        efficiency = np.where(eligible, inputs.efficiency_bit_s_hz, 1.0)
-        work = inputs.size_bit[:, None] / (efficiency * self.bandwidth_unit_hz)
-        delay_s = np.where(eligible, inputs.delay_s, 0.0)
-        deadline_s, is_relaxed = self._deadlines(inputs, delay_s)
-        alpha, beta = inputs.preferences["alpha"], inputs.preferences["beta"]
-        return SocialGame(
-            alpha=alpha,
-            beta=beta,
-            ties=inputs.ties,
-            work=work,
-            delay_s=delay_s,
-            deadline_s=deadline_s,
-            is_relaxed=is_relaxed,
-            cost=inputs.cost,
-            price_max=inputs.price_max,
-            eligible=eligible,
+        check_round(inputs)
+        efficiency = np.where(inputs.eligible, inputs.efficiency_bit_s_hz, 1.0)
+        given = {
+            "alpha": inputs.preferences["alpha"],
+            "beta": inputs.preferences["beta"],
+            "ties": inputs.ties,
+            "work_s": inputs.size_bit[:, None] / (efficiency * self.bandwidth_unit_hz),
+            "delay_s": inputs.delay_s,
+            "deadline_s": inputs.deadline_s,
+            "cost": inputs.cost,
+            "price_max": inputs.price_max,
+            "capacity": inputs.capacity_hz / self.bandwidth_unit_hz,
+            "eligible": inputs.eligible,
+        }
+        return SocialGame.make(
+            **{name: _view(values) for name, values in given.items()},
             leader_model=self.leader_model,
+            infeasible_deadline=self.infeasible_deadline,
             bandwidth_unit_hz=self.bandwidth_unit_hz,
-            market=collect(
-                eligible, (alpha, beta, inputs.ties), work, delay_s, deadline_s, (inputs.cost, inputs.price_max)
-            ),
         )
 
-    def _deadlines(self, inputs: GameInputs, delay_s: FloatArray) -> tuple[FloatArray, BoolArray]:
-        """Return the deadlines that hold in this round, inf for the others, and which were dropped."""
-        deadline_s = inputs.deadline_s
-        # No mean exceeds its largest term, so most followers need no closer look.
-        doubtful = np.flatnonzero((delay_s.max(axis=1, initial=0.0) >= deadline_s) & inputs.eligible.any(axis=1))
-        worst_s = slowest_mean_s(inputs, delay_s, doubtful)
-        is_hopeless = worst_s >= deadline_s[doubtful]
-        if self.infeasible_deadline == "error" and bool(is_hopeless.any()):
-            i = int(doubtful[is_hopeless][0])
-            raise NoEquilibrium(
-                f"game social: follower {i} has a deadline of {deadline_s[i]:g} s, but waiting and re-instantiation "
-                f"alone can take {worst_s[is_hopeless][0]:g} s; "
-                'infeasible_deadline = "relax" drops such a deadline'
-            )
-        is_relaxed = np.zeros(len(deadline_s), bool)
-        is_relaxed[doubtful[is_hopeless]] = True
-        return np.where(is_relaxed, np.inf, deadline_s), is_relaxed
+
+def _view(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only view, which `make` need not copy: ties may be large."""
+    view = values.view()
+    view.setflags(write=False)
+    return view
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SocialGame:
-    """The social game of one round, I followers and J leaders; demands in units of `bandwidth_unit_hz`.
+    """Social games of one shape, I followers and J leaders, any leading batch axes `...`; made by `make`.
 
-    `work[I, J]` is the time in seconds to send a twin on one unit of bandwidth; `deadline_s[I]` is inf where there
-    is none or `is_relaxed[I]` says that it was dropped.
+    `alpha`, `beta`, `deadline_s[..., I]`; `ties[..., I, I]`; `work[..., I, J]`, the time in seconds to send a twin on
+    one unit of bandwidth; `delay_s[..., I, J]`; `cost`, `price_max`, `capacity[..., J]`, the last in units of
+    `bandwidth_unit_hz` as demands are. `deadline_s` is inf where there is none or `is_relaxed[..., I]` says that it
+    was dropped. `refused` says which games of the batch have no equilibrium at all; `tensors` are the parameters that
+    were given as such.
     """
 
     alpha: FloatArray
@@ -110,83 +106,166 @@ class SocialGame:
     is_relaxed: BoolArray
     cost: FloatArray
     price_max: FloatArray
+    capacity: FloatArray
     eligible: BoolArray
     leader_model: LeaderModel
+    infeasible_deadline: InfeasibleDeadline
     bandwidth_unit_hz: float
-    market: Market
+    table: Table = field(repr=False)
+    market: Market = field(repr=False)
+    refused: dict[tuple[int, ...], str] = field(default_factory=dict)
+    tensors: dict[str, Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        alpha: Array,
+        beta: Array,
+        ties: Array,
+        work_s: Array,
+        delay_s: Array,
+        cost: Array,
+        price_max: Array,
+        deadline_s: Array = np.inf,
+        capacity: Array = np.inf,
+        eligible: ArrayLike = True,
+        leader_model: LeaderModel = "anticipating",
+        infeasible_deadline: InfeasibleDeadline = "relax",
+        bandwidth_unit_hz: float = 1e7,
+    ) -> SocialGame:
+        """Return checked games; parameters as in the class, arrays or torch tensors, are broadcast.
+
+        Raises InputError that names the parameter, the player and the game. A single game without an equilibrium
+        raises NoEquilibrium; one of a batch is listed in `refused`.
+        """
+        given = {
+            "alpha": alpha,
+            "beta": beta,
+            "ties": ties,
+            "work": work_s,
+            "delay_s": delay_s,
+            "deadline_s": deadline_s,
+            "cost": cost,
+            "price_max": price_max,
+            "capacity": capacity,
+        }
+        rules: dict[str, Any] = {
+            "leader_model": leader_model,
+            "infeasible_deadline": infeasible_deadline,
+            "bandwidth_unit_hz": bandwidth_unit_hz,
+        }
+        return cls(**made(given, eligible, rules), **rules)
+
+    @cached_property
+    def rationed(self) -> Rationed:
+        """What the stage needs to know where a capacity binds."""
+        return Rationed.of(self)
 
     @property
     def individual_prices(self) -> bool:
         """False: a leader posts one price for all, 002, section IV."""
         return False
 
-    def pairing(self, price: FloatArray, demand: FloatArray | None = None) -> FloatArray:
-        """Return theta[I, J] = (1/p_j) / sum_l (1/p_l) over the leaders eligible for i; a row without any is 0."""
-        pull = np.where(self.eligible, 1.0 / self._checked(price), 0.0)
-        total = pull.sum(axis=1, keepdims=True)
-        return pull / np.where(total > 0.0, total, 1.0)
+    def pairing(self, price: Array, demand: Array | None = None) -> Array:
+        """Return theta[..., I, J] = (1/p_j) / sum_l (1/p_l) over the eligible leaders; a row without any is 0."""
+        return utilities.pairing(*self._at(price))
 
-    def follower_utility(self, price: FloatArray, demand: FloatArray) -> FloatArray:
-        """Return 002, equation (1), for every follower: shape [I], in units of money."""
-        pairs = self.market.pairs
-        bought = demand[pairs.follower, pairs.leader]
-        value = pairs.alpha + pairs.ties.gain(bought) - self._checked(price)[pairs.leader]
-        gain = pairs.theta(price) * bought * (value - pairs.beta * bought)
-        return sums(pairs.follower, gain, len(self.alpha))
+    def follower_utility(self, price: Array, demand: Array) -> Array:
+        """Return 002, equation (1), for every follower: shape [..., I], in units of money."""
+        return utilities.follower_utility(*self._at(price), demand)
 
-    def leader_utility(self, price: FloatArray, demand: FloatArray) -> FloatArray:
-        """Return 002, equation (2), for every leader: shape [J], in units of money."""
-        pairs = self.market.pairs
-        sold = pairs.theta(self._checked(price)) * demand[pairs.follower, pairs.leader]
-        return sums(pairs.leader, sold, len(price)) * (price - self.cost)
+    def leader_utility(self, price: Array, demand: Array) -> Array:
+        """Return 002, equation (2), for every leader: shape [..., J], in units of money."""
+        return utilities.leader_utility(*self._at(price), demand)
 
-    def expected_delay_s(self, price: FloatArray, demand: FloatArray) -> FloatArray:
-        """Return sum_j theta_ij T_ij of 002, equation (6), shape [I]: inf where nothing is bought from some j."""
-        pairs = self.market.pairs
-        bought = demand[pairs.follower, pairs.leader]
-        sent_s = np.where(bought > 0.0, pairs.work / np.where(bought > 0.0, bought, 1.0), np.inf)
-        mean_s = pairs.theta(self._checked(price)) * (sent_s + pairs.delay_s)
-        return sums(pairs.follower, mean_s, len(self.alpha))
+    def expected_delay_s(self, price: Array, demand: Array) -> Array:
+        """Return sum_j theta_ij T_ij of 002, equation (6), shape [..., I]: inf where nothing is bought from some j."""
+        return utilities.expected_delay_s(*self._at(price), demand)
 
-    def best_demand(self, price: FloatArray) -> FloatArray:
-        """Return the followers' equilibrium among themselves at these prices, shape [I, J]."""
-        pairs = self.market.pairs
-        posted = self._checked(price)[pairs.leader]
-        demand = np.zeros(self.eligible.shape)
-        demand[pairs.follower, pairs.leader] = respond(self.market, posted, pairs.theta(price)).demand
-        return demand
+    def best_demand(self, price: Array) -> Array:
+        """Return the followers' equilibrium among themselves at these prices, shape [..., I, J].
+
+        With torch prices or parameters it is a tensor that can be differentiated by both.
+        """
+        game, posted = self._at(price)
+        reply, shadow_price = stage(game, plain(posted))
+        if is_numpy_array(posted) and not self.tensors:
+            return dense(game, reply.demand)
+        return linked(game, posted, reply, shadow_price)
+
+    def respond(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what the followers buy, [..., I, J], and the shadow prices of the leaders' capacities, [..., J].
+
+        A follower acts as if a unit of leader j cost p_j + s_j, but pays p_j, and is paired by p_j: the normalised
+        equilibrium of the followers who share the capacities, s_j (capacity_j - sum_i b_ij) = 0. Deadlines that
+        capacities cannot meet together are kept in the order of the followers, each as long as those kept can be met;
+        the others are dropped, or with infeasible_deadline = "error" NoEquilibrium is raised.
+        """
+        return responded(*self._at(price))
 
     def solve(self) -> Equilibrium:
         """Return the Stackelberg equilibrium; `converged` is False if the leaders chase one another without end.
 
-        A leader that cannot sell at a profit, or that nobody may buy from, posts its price cap.
+        A leader that cannot sell at a profit, or that nobody may buy from, posts its price cap. A leader that would
+        be sold out posts at least the price at which its sales just fit. Where such a leader and another one share a
+        late follower there is often no equilibrium in pure prices: the other gains by making its price dearer, which
+        fills the first, and by making it cheaper.
         """
-        leaders = Leaders(self.market, self.cost, self.price_max, self.leader_model == "myopic")
-        price, converged, iterations = equilibrium(leaders)
-        demand = self.best_demand(price)
-        return Equilibrium(
-            game=self,
-            price=price,
-            demand=demand,
-            shadow_price=np.zeros_like(price),
-            follower_utility=self.follower_utility(price, demand),
-            leader_utility=self.leader_utility(price, demand),
-            converged=np.array(converged),
-            iterations=np.array(iterations),
-        )
+        return replace(stackelberg(self._plain()), game=self)
 
     def certify(self, price: FloatArray, demand: FloatArray) -> Certificate:
-        """Return the largest unilateral gains at any admissible prices [J] and demands [I, J].
+        """Return the largest unilateral gains at any admissible prices [..., J] and demands [..., I, J].
 
-        A follower's gain is over the demand given, the others' and the prices fixed; it is inf where the demand given
-        breaks a deadline. A leader's is that of its price alone: its best price against its own, the followers
-        answering both times; a myopic leader's by its own belief, that the social gain stays as it is.
+        A follower's gain is over the demand given, prices, the others' demands and what they leave of the capacities
+        fixed; it is inf where the demand given breaks a deadline that can be met, or a capacity. A leader's is that of
+        its price alone: its best price against its own, the followers answering both times; a myopic leader's by its
+        own belief, that the social gain, and shadow prices of the others, stay as they are.
         """
-        return certify(self, self._checked(price), demand)
+        return certificates(*self._plain()._at(plain(price)), plain(demand), certify)
 
-    def _checked(self, price: FloatArray) -> FloatArray:
-        outside = ~((price >= self.cost) & (price <= self.price_max))
-        if bool(outside.any()):
-            j = int(outside.argmax())
-            raise ValueError(f"price of leader {j} is {price[j]!r}, expected {self.cost[j]:g} to {self.price_max[j]:g}")
-        return price
+    def best_price(self, price: FloatArray) -> FloatArray:
+        """Return every leader's best price over its whole range, the others' standing, shape [..., J]."""
+        game, posted = self._plain()._at(plain(price))
+        return for_each(game, posted, outcomes.best_price)
+
+    def welfare(self, price: Array, demand: Array) -> Array:
+        """Return the sum of all utilities, shape [...]; payments cancel in it."""
+        return self.follower_utility(price, demand).sum(-1) + self.leader_utility(price, demand).sum(-1)
+
+    def social_optimum(self) -> Equilibrium:
+        """Return the prices, which set the pairing, and the demands in time that maximise welfare.
+
+        InputError where a capacity is finite: the planner does not know capacities.
+        """
+        return each(self._plain(), outcomes.social_optimum, self)
+
+    def monopoly(self) -> Equilibrium:
+        """Return what one owner of all leaders would post: the best that is reached from several starts."""
+        return each(self._plain(), outcomes.monopoly, self)
+
+    def simultaneous(self) -> Equilibrium:
+        """Return the Nash equilibrium when leaders and followers move at once: every leader asks its cap."""
+        return each(self._plain(), outcomes.simultaneous, self)
+
+    def solve_by_admm(self) -> Equilibrium:
+        """Return the Stackelberg equilibrium by Algorithm 1 of 002; InputError where a capacity is finite."""
+        return each(self._plain(), lambda game: solve_by_admm(game)[0], self)
+
+    def best_demand_by_admm(self, price: FloatArray) -> FloatArray:
+        """Return the followers' equilibrium by the inner loop of Algorithm 1, shape [..., I, J].
+
+        InputError where a capacity is finite.
+        """
+        game, posted = self._plain()._at(plain(price))
+        return for_each(game, posted, lambda one, at: followers_by_admm(one, at).demand)
+
+    def _plain(self) -> SocialGame:
+        """Return the game without its tensors."""
+        return replace(self, tensors={}) if self.tensors else self
+
+    def _at(self, price: Array) -> tuple[SocialGame, Array]:
+        """Return the game and the prices with the same batch axes; ValueError for prices out of bounds."""
+        game, price = for_prices(self, price)
+        check_prices(game, plain(price))
+        return game, price

@@ -1,6 +1,6 @@
 """A second implementation of the social game, written from 002 alone, with a general optimiser: the two must agree."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ class Paper:
     rate: np.ndarray  # [N, M] log2(1 + SNR), bit/s/Hz
     queue: np.ndarray  # [N, M] waiting and re-instantiation, s
     may: np.ndarray  # [N, M] who can be served where: everyone everywhere in the paper
+    C: np.ndarray  # [M] bandwidth that each RSU has to sell: unlimited in the paper
 
     def theta(self, p):
         shares = self.may / p
@@ -83,6 +84,12 @@ class Paper:
             sent = self.theta(p)[i, j] * self.D[i] / (UNIT_HZ * self.rate[i, j]) / x**2
             return ((np.arange(len(self.K))[:, None] == i) * sent)[np.isfinite(self.K)]
 
+        # A common price of what an RSU lacks, in units of money, is p_j times the multiplier of its capacity here.
+        sold = np.equal.outer(np.flatnonzero(np.isfinite(self.C)), j) * 1.0
+        limits = [{"type": "ineq", "fun": room, "jac": room_slope}] if np.isfinite(self.K).any() else []
+        if len(sold):
+            left = self.C[np.isfinite(self.C)]
+            limits.append({"type": "ineq", "fun": lambda x: left - sold @ x, "jac": lambda x: -sold})
         start = np.full(len(i), 1.0)
         while np.isfinite(self.K).any() and room(start).min() < 0:
             start *= 1.5
@@ -92,7 +99,7 @@ class Paper:
             jac=slope,
             method="SLSQP",
             bounds=[(1e-6, None)] * len(i),
-            constraints=[{"type": "ineq", "fun": room, "jac": room_slope}] if np.isfinite(self.K).any() else [],
+            constraints=limits,
             options={"ftol": 1e-15, "maxiter": 500},
         )
         return full(found.x)
@@ -135,6 +142,7 @@ def random_paper(number: int) -> Paper:
         rate=rng.uniform(15, 40, (n, m)),
         queue=rng.uniform(0.1, 0.6, (n, m)),
         may=may,
+        C=np.full(m, np.inf),
     )
 
 
@@ -149,7 +157,7 @@ def product_game(paper: Paper):
             deadline_s=paper.K,
             cost=paper.c,
             price_max=paper.p_max,
-            capacity_hz=np.full(len(paper.c), np.inf),
+            capacity_hz=paper.C * UNIT_HZ,
             eligible=paper.may,
         )
     )
@@ -187,6 +195,37 @@ def test_with_deadlines_demands_agree_and_no_price_is_better(number) -> None:
             assert utility <= found.leader_utility[j] * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("number", range(GAMES))
+def test_with_capacities_demands_agree(number) -> None:
+    paper = random_paper(number)
+    rng = np.random.default_rng(number)
+    price = rng.uniform(paper.c, 15.0)
+    wanted = product_game(paper).best_demand(price)
+    tight = replace(paper, C=wanted.sum(axis=0) * rng.uniform(0.85, 1.1, len(paper.c)))
+    game = product_game(tight)
+    demand, shadow_price = game.respond(price)
+    gives_up = tight.delay(demand, price) > tight.K * (1 + 1e-9)  # whom the capacities leave too little
+    assert gives_up.any() or ((wanted.sum(axis=0) > tight.C) <= (shadow_price > 0.0)).all()
+    patient = replace(tight, K=np.where(gives_up, np.inf, tight.K))
+    np.testing.assert_allclose(demand, patient.followers(price), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("number", range(GAMES, GAMES + 20))
+def test_with_capacities_no_price_is_better(number) -> None:
+    paper = random_paper(number)
+    rng = np.random.default_rng(number)
+    sold = product_game(paper).solve().demand.sum(axis=0)
+    tight = replace(paper, C=sold * rng.uniform(0.8, 1.1, len(paper.c)))
+    found = product_game(tight).solve()
+    assert found.converged or np.isfinite(paper.K).any()
+    for j in range(len(found.price) if found.converged else 0):
+        for share in (0.25, 0.5, 0.75, 1.0, found.price[j] / 15.0 - 0.02, found.price[j] / 15.0 + 0.02):
+            tried = np.where(np.arange(len(found.price)) == j, np.clip(15.0 * share, paper.c[j], 15.0), found.price)
+            demand = tight.followers(tried)
+            if (tight.delay(demand, tried) <= tight.K * (1 + 1e-6)).all():
+                assert tight.leader_utility(tried, demand)[j] <= found.leader_utility[j] * (1 + 1e-6)
+
+
 def test_deadlines_bind_in_many_of_these_games() -> None:
     late = 0
     for number in range(1, GAMES, 2):
@@ -194,3 +233,23 @@ def test_deadlines_bind_in_many_of_these_games() -> None:
         found = product_game(paper).solve()
         late += int((paper.delay(found.demand, found.price) > paper.K * (1 - 1e-9)).any())
     assert 10 <= late <= 45
+
+
+@pytest.mark.parametrize("number", range(0, GAMES, 5))
+def test_within_capacities_demands_agree(number) -> None:
+    paper = random_paper(number)
+    rng = np.random.default_rng(number)
+    price = paper.c + (paper.p_max - paper.c) * rng.random(len(paper.c))
+    # With more than deadlines ask for by itself, there is always an answer.
+    least = paper.followers(paper.p_max).sum(axis=0)
+    free = paper.followers(price).sum(axis=0)
+    paper.C = least + (free - least) * rng.uniform(0.2, 1.2, len(price))
+    demand, shadow = product_game(paper).respond(price)
+    expected = paper.followers(price)
+    np.testing.assert_allclose(demand, expected, rtol=5e-5, atol=2e-5)
+    assert (demand.sum(axis=0) <= paper.C * (1 + 1e-9)).all()
+    assert (shadow[demand.sum(axis=0) < paper.C * (1 - 1e-6)] == 0.0).all()
+    late = np.isfinite(paper.K) & (paper.delay(demand, price) > paper.K * (1 - 1e-6))
+    marginal = paper.alpha[:, None] - price - 2 * paper.beta[:, None] * demand + paper.w @ demand
+    free_to_choose = ((demand > 1e-9) & paper.may) * ~late[:, None]
+    np.testing.assert_allclose((marginal - shadow) * free_to_choose, 0.0, atol=1e-7)

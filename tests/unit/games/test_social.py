@@ -193,10 +193,10 @@ def test_ties_too_strong_for_the_model_are_named(inputs) -> None:
 def test_definiteness_is_proved_and_not_left_to_the_solver(inputs, monkeypatch) -> None:
     ties = np.array([[0.0, 12.0], [12.0, 0.0]])
 
-    def careless(_ties, _local, first, _metric):
-        return np.linalg.solve(np.eye(2) - ties / 10.0, first)
+    def careless(_ties, _local, first, _metric, _accuracy, _parts):
+        return np.linalg.solve(np.eye(2) - ties / 10.0, first), np.array([True])
 
-    monkeypatch.setattr("simmig.games._social_pairs.settle", careless)
+    monkeypatch.setattr("simmig.games._social_pairs.settle_parts", careless)
     with pytest.raises(NoEquilibrium, match="not positive definite among the followers of leader 0"):
         Game().build(inputs([30, 30], [5, 5], ties, [1], [15]))
 

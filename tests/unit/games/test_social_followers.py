@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simmig.games._social_followers import derivative, own_slopes, respond
+from simmig.games._social_followers import derivative, respond
+from simmig.games._social_slopes import own_slopes
 from simmig.games.social import Game
 
 SEEDS = st.integers(0, 10**6)
