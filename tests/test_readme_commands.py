@@ -71,8 +71,8 @@ def test_the_two_commands_of_the_first_minute_stand_there_verbatim(readme: str) 
 
 def test_the_readme_shows_every_kind_of_command(readme: str) -> None:
     shown = {arguments[0] for arguments in commands(readme)}
-    assert shown >= {"run", "check", "list", "describe", "report", "trace"}
-    assert set(files(readme)) == {"my-street.toml", "undercut.py"}
+    assert shown >= {"run", "check", "list", "describe", "report", "solve", "trace"}
+    assert set(files(readme)) == {"my-street.toml", "undercut.py", "fig3.toml", "batch.py"}
 
 
 @pytest.mark.timeout(900)
@@ -83,6 +83,17 @@ def test_every_command_of_the_readme_succeeds_in_order(readme: str, desk: Path) 
         assert "Traceback" not in done.stderr
     for name in ("mine", "undercut"):
         assert (desk / "runs" / name / "report.html").is_file()
+
+
+def test_the_programs_of_the_readme_run(readme: str, desk: Path) -> None:
+    lines = [line for block in blocks(readme, "sh") for line in block.splitlines() if line.startswith("python ")]
+    assert len(lines) == 1
+    for line in lines:
+        done = subprocess.run(
+            [sys.executable, *shlex.split(line)[1:]], cwd=desk, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 1e-8  # the largest gap that it prints
 
 
 def test_the_agent_of_the_readme_changes_the_prices(desk: Path) -> None:

@@ -14,4 +14,5 @@ class Agent(Player):
     def demand(self, view: FollowerView) -> FloatArray:
         """Return the followers' equilibrium demands, shape [I, J]."""
         assert view.game is not None
-        return view.game.best_demand(view.price)
+        demand: FloatArray = view.game.best_demand(view.price)
+        return demand

@@ -110,24 +110,24 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_players(told: dict[str, Any]) -> None:
-    rows = [("leader", "price", "sold", "utility", "gap", "relative gap")]
+    leaders: list[tuple[str, ...]] = [("leader", "price", "sold", "utility", "gap", "relative gap")]
     for of in told["leaders"]:
         prices = of["price"] if isinstance(of["price"], list) else [of["price"]]
         span = _text(prices[0]) if len(prices) == 1 else f"{_text(min(prices))} to {_text(max(prices))}"
-        rows.append((of["leader"], span, *_texts(of, "sold", "utility", "gap", "gap_relative")))
-    print_table(rows)
+        leaders.append((of["leader"], span, *_texts(of, "sold", "utility", "gap", "gap_relative")))
+    print_table(leaders)
     print()
-    rows = [("follower", "buys", "utility", "gap", "relative gap")]
+    followers: list[tuple[str, ...]] = [("follower", "buys", "utility", "gap", "relative gap")]
     for of in told["followers"][:_MOST_ROWS]:
-        rows.append((of["follower"], _text(sum(of["demand"])), *_texts(of, "utility", "gap", "gap_relative")))
-    print_table(rows)
+        followers.append((of["follower"], _text(sum(of["demand"])), *_texts(of, "utility", "gap", "gap_relative")))
+    print_table(followers)
     left = len(told["followers"]) - _MOST_ROWS
     if left > 0:
         print(f"and {left} more followers (see --json)")
 
 
 def _print_outcomes(document: dict[str, Any]) -> None:
-    rows = [("outcome", "welfare", "leaders", "followers", "bandwidth")]
+    rows: list[tuple[str, ...]] = [("outcome", "welfare", "leaders", "followers", "bandwidth")]
     for name, of in document["outcomes"].items():
         told = name.replace("_", " ")
         if "reason" in of:

@@ -97,8 +97,12 @@ def mean_price(price: FloatArray, demand: FloatArray, eligible: BoolArray) -> Fl
     if price.ndim == 1:
         return price
     weight = np.where(demand.sum(axis=0) > 0.0, demand, eligible)
-    mean: FloatArray = (weight * price).sum(axis=0) / weight.sum(axis=0)
-    return mean
+    mean = (weight * price).sum(axis=0) / weight.sum(axis=0)
+    # A mean of equal prices may come out a rounding above them.
+    low = np.where(weight > 0.0, price, np.inf).min(axis=0)
+    high = np.where(weight > 0.0, price, -np.inf).max(axis=0)
+    kept: FloatArray = np.minimum(np.maximum(mean, low), high)
+    return kept
 
 
 def rationed(closed: Round, demand: FloatArray) -> FloatArray:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MarketPreset:
-    """A preset: what it is, where its numbers are from, and the settings; `leaders` has prices and the `offer`."""
+    """A preset: what it is, where its numbers are from, and the settings; `leaders` has prices and the `offer`.
+
+    `efficiency_bit_s_hz` is for a game without a map, where there is no radio that says it.
+    """
 
     description: str
     source: str
     game: Mapping[str, object]
     preferences: Mapping[str, object]
     leaders: Mapping[str, object]
+    efficiency_bit_s_hz: object
     tie: object | None = None  # weight of a social tie
 
 
@@ -35,6 +39,7 @@ MARKET_PRESETS: Mapping[str, MarketPreset] = {
             "ssim_threshold": {"uniform": [0.5, 0.55]},
         },
         leaders={"cost": {"uniform": [1.0, 4.0]}, "price_max": {"uniform": [5.0, 35.0]}},
+        efficiency_bit_s_hz={"uniform": [35.5, 39.5]},
     ),
     "paper-002": MarketPreset(
         description="vehicular twins: one price for each RSU, social ties, deadlines",
@@ -46,6 +51,7 @@ MARKET_PRESETS: Mapping[str, MarketPreset] = {
             "beta": {"normal": [30.0, 1.0], "low": 26.0, "high": 34.0},
         },
         leaders={"cost": {"normal": [1.0, 0.5], "low": 0.2, "high": 2.0}, "price_max": 15.0},
+        efficiency_bit_s_hz=38.541209,
         tie={"normal": [5.0, 1.0], "low": 2.0, "high": 8.0},
     ),
     "paper-003": MarketPreset(
@@ -62,6 +68,7 @@ MARKET_PRESETS: Mapping[str, MarketPreset] = {
                 "quality_threshold": {"uniform": [0.5, 0.55]},
             },
         },
+        efficiency_bit_s_hz=38.541209,
         tie={"uniform": [0.0, 0.005]},
     ),
 }

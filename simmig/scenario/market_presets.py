@@ -39,7 +39,8 @@ def fill_game(raw: dict[str, Any]) -> dict[str, Any]:
         return raw
     preset = preset_of(raw["preset"], "preset")
     tie = {} if preset.tie is None else {"ties": preset.tie}
-    filled: dict[str, Any] = _under(raw, {"game": preset.game, **tie})
+    given = {"game": preset.game, "efficiency_bit_s_hz": preset.efficiency_bit_s_hz, **tie}
+    filled: dict[str, Any] = _under(raw, given)
     filled["followers"] = _under(raw.get("followers", {}), {"preferences": preset.preferences})
     filled["leaders"] = _under(raw.get("leaders", {}), preset.leaders)
     return filled
@@ -53,6 +54,6 @@ def _under(given: Any, defaults: Mapping[str, Any]) -> Any:  # noqa: ANN401  (wh
     for key, value in defaults.items():
         if key not in given:
             filled[key] = dict(value) if isinstance(value, dict) else value
-        elif key in ("preferences", "defaults", "offer"):
+        elif key in ("game", "preferences", "defaults", "offer"):
             filled[key] = _under(given[key], value)
     return filled

@@ -56,5 +56,5 @@ def test_another_scenario_is_found_out(played, repository, tmp_path):
 
 
 def test_a_folder_without_rounds_is_no_run(tmp_path):
-    with pytest.raises(InputError, match="has no rounds.parquet"):
+    with pytest.raises(InputError, match=r"has no rounds\.parquet"):
         replay_round(tmp_path, 0)
