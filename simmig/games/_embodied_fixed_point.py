@@ -22,7 +22,7 @@ _SPARE = 0.75  # rows are packed again when fewer than this share of them is sti
 class Maps(Protocol):
     """R maps of n numbers each."""
 
-    def __call__(self, x: FloatArray) -> FloatArray:
+    def __call__(self, x: FloatArray, /) -> FloatArray:
         """Return the maps' values at `x[R, n]`; where a map has none, inf or NaN."""
 
     def take(self, rows: IntArray) -> Maps:
@@ -131,4 +131,4 @@ def _least_squares(columns: FloatArray, target: FloatArray) -> FloatArray:
         for i in range(k + 1, count):
             right[k] -= matrix[k, i] * right[i]
         right[k] /= matrix[k, k]
-    return right
+    return np.asarray(right)

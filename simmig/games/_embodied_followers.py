@@ -81,7 +81,8 @@ def _unlimited(market: Market, price: FloatArray) -> Reply:
     x = np.zeros((shape[0], shape[1] * shape[2]))
     for _ in range(_WARM_UP if market.has_effects else 1):
         x = maps(x)
-    is_bounded, iterations = np.isfinite(x).all(axis=1), np.zeros(len(x), dtype=np.int64)
+    iterations = np.zeros(len(x), dtype=np.int64)
+    is_bounded: BoolArray = np.asarray(np.isfinite(x).all(axis=1))
     if market.has_effects:
         open_rows = np.flatnonzero(is_bounded)
         found = settle(maps.take(open_rows), x[open_rows], _TOLERANCE, _STEPS)
@@ -132,7 +133,7 @@ class _Free:
         """
         slopes = _Slopes.at(self, x)
         ones = np.where(slopes.steepness > 0.0, 1.0, 0.0).reshape(x.shape)
-        is_least = slopes(ones).max(axis=1, initial=0.0) < 2.0
+        is_least: BoolArray = np.asarray(slopes(ones).max(axis=1, initial=0.0) < 2.0)
         rows = np.flatnonzero(~is_least)
         narrow = slopes.take(rows)
         witness = settle(narrow, ones[rows], 1e-6, _STEPS).x
@@ -218,18 +219,20 @@ def _limited(market: Market, price: FloatArray) -> Reply:
     return Reply(bought, shadow, multiplier, is_bounded, iterations)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Shared:
-    """One step of `_limited` for R scenes, its points flattened to [R, J * L]."""
+    """One step of `_limited` for R scenes, its points flattened to [R, J * L]; `guess` are the last multipliers."""
 
     market: Market
     price: FloatArray
     pull: FloatArray
     sharing: Sharing
+    guess: tuple[FloatArray, FloatArray] | None = None
 
     def take(self, rows: IntArray) -> _Shared:
-        market = self.market.take(rows)
-        return _Shared(market, self.price[rows], self.pull[rows], Sharing.of(market, market.theta(self.pull[rows])))
+        sharing = self.sharing.take(rows)
+        guess = None if self.guess is None else (self.guess[0][rows], self.guess[1][rows])
+        return _Shared(sharing.market, self.price[rows], self.pull[rows], sharing, guess)
 
     def __call__(self, x: FloatArray) -> FloatArray:
         wanted = self.solve(x)[0].reshape(x.shape)
@@ -249,7 +252,9 @@ class _Shared:
         with np.errstate(invalid="ignore"):
             level = self.price[:, :, None] - gain - stiffness * bought
         terms = Terms(worth, market.room, stiffness, level)
-        return self.sharing.solve(terms, np.zeros(market.deadline_s.shape))
+        demand, shadow, multiplier = self.sharing.solve(terms, self.guess)
+        self.guess = np.nan_to_num(shadow, posinf=0.0), np.nan_to_num(multiplier, posinf=0.0)
+        return demand, shadow, multiplier
 
     def holds(self, demand: FloatArray) -> BoolArray:
         """Return where the limits are kept, to rounding: they can be too tight to be kept."""

@@ -2,8 +2,9 @@
 
 A leader's earnings are smooth but for three kinds of price: where a follower starts to buy or a deadline to bind their
 slope jumps up, so no maximum is there; where sales reach the capacity it jumps down, and that price is often the best.
-Below the price at which demand loses its bound they are -inf. So a scan over the whole range finds the right hill,
-Newton's method its top, and a second scan, with the others where they have settled, is the proof.
+Below the price at which demand loses its bound they are -inf. Where followers answer each leader by itself that is
+left to `_embodied_competition`; for the rest a scan over the whole range finds the right hill, Newton's method its top,
+and a second scan, with the others where they have settled, is the proof.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.games._embodied_competition import competed
 from simmig.games._embodied_fixed_point import settle
 from simmig.games._embodied_trials import Trials
 
 _GRID = 24  # prices of a scan; the lower half of the range gets two thirds of them
+_FINER = 8  # times as many where a trial is cheap and only games with several hills are left to the scan
 _ZOOMS = 3  # of a scan, each to a third of the bracket
+_REPLY_ZOOMS = 15  # to 1e-8 of the range: earnings are flatter than rounding nearer the top
 _INSIDE = np.arange(1, 6) / 6.0
 _STEP = 1e-4  # of the price, for differences: their error is 1e-8 of the price
 _FAR = 0.2  # largest move of one step, in parts of the range
@@ -41,12 +45,23 @@ class Posted:
 
 
 def equilibrium(trials: Trials, low: FloatArray, high: FloatArray, start: FloatArray) -> Posted:
-    """Return prices in [low, high] from which no leader gains, by turns of `_climbed` and `_scanned`."""
+    """Return prices in [low, high] from which no leader gains, by turns of `_Climb` and `_scanned`."""
     count = len(start)
     found = Posted(start.copy(), np.zeros(count, bool), np.zeros(count, np.int64), np.full(count, -1))
+    if not count:
+        return found
     rows = np.arange(count)
-    best, _, _ = _scanned(trials, start, low, high)
-    found.price[:] = best
+    if not trials.is_total:
+        # Complements and deadlines mostly do little: what leaders would post without them is a good start.
+        price, is_settled, found.iterations[:] = competed(trials.stage.relaxed(), low, high)
+        if not trials.stage.is_apart:
+            is_settled &= trials.stage.reply(price)[2]
+        found.price[:] = np.where(is_settled[:, None], price, start)
+        found.converged[:] = is_settled & trials.stage.is_apart
+        rows = np.flatnonzero(~is_settled)
+    if len(rows):
+        found.price[rows], _, _ = _scanned(trials.take(rows), found.price[rows], low[rows], high[rows])
+    rows = np.flatnonzero(~found.converged)
     for turn in range(_ROUNDS):
         if not len(rows):
             break
@@ -65,16 +80,22 @@ def equilibrium(trials: Trials, low: FloatArray, high: FloatArray, start: FloatA
     return found
 
 
+def best_reply(trials: Trials, price: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return each leader's best price in [low, high] while the others' of [N, J] stand; `high` if it cannot earn."""
+    return _scanned(trials, price, low, high, _REPLY_ZOOMS)[0]
+
+
 def _scanned(
-    trials: Trials, price: FloatArray, low: FloatArray, high: FloatArray
+    trials: Trials, price: FloatArray, low: FloatArray, high: FloatArray, zooms: int = _ZOOMS
 ) -> tuple[FloatArray, BoolArray, BoolArray]:
     """Return each leader's best price against the others', whether it beats its own, and whether it is an edge."""
     trials = trials.believed(price)
-    share = np.concatenate([np.linspace(0.0, 0.5, 2 * _GRID // 3, endpoint=False), np.linspace(0.5, 1.0, _GRID // 3)])
+    count = _GRID * (_FINER if trials.stage.is_apart else 1)
+    share = np.concatenate([np.linspace(0.0, 0.5, 2 * count // 3, endpoint=False), np.linspace(0.5, 1.0, count // 3)])
     tried = np.concatenate([low + (high - low) * share[:, None, None], price[None]])
     value, shadow = trials.values(price, tried)
     own, first = value[-1], value
-    for _ in range(_ZOOMS):
+    for _ in range(zooms):
         best = _at(tried, value)
         left = np.where(tried < best, tried, low).max(axis=0)
         right = np.where(tried > best, tried, high).min(axis=0)
@@ -90,14 +111,15 @@ def _scanned(
     is_edge = _edge(trials, price, (low, high), tried, value)
     best = np.where(most > 0.0, best, high)
     scale = np.maximum(np.abs(most), 1e-12)
-    is_better = np.where(most > 0.0, most - own > _BETTER * scale, price < high) & ~(is_edge & np.isfinite(own))
+    with np.errstate(invalid="ignore"):  # nobody gains by going from one price without a bound to another
+        is_better = np.where(most > 0.0, most - own > _BETTER * scale, price < high) & ~(is_edge & np.isfinite(own))
     return best, is_better & np.isfinite(first).any(axis=0), is_edge
 
 
 def _at(what: FloatArray, value: FloatArray) -> FloatArray:
     """Return what[G, N, J] where value[G, N, J] is largest, the lowest price of equals: [N, J]."""
     chosen = value.argmax(axis=0)[None]
-    return np.take_along_axis(what, chosen, axis=0)[0]
+    return np.asarray(np.take_along_axis(what, chosen, axis=0)[0])
 
 
 def _edge(
@@ -109,7 +131,7 @@ def _edge(
 ) -> BoolArray:
     """Return whose earnings are highest at the price below which demand has no bound, shape [N, J]."""
     is_open = np.isfinite(value)
-    has_edge = ~is_open.all(axis=0) & is_open.any(axis=0)
+    has_edge: BoolArray = np.asarray(~is_open.all(axis=0) & is_open.any(axis=0))
     if not has_edge.any():
         return has_edge
     closed = np.where(is_open, bounds[0], tried).max(axis=0)
@@ -121,7 +143,7 @@ def _edge(
         is_fine = np.isfinite(found)
         most = np.where(has_edge & is_fine, np.maximum(found, most), most)
         above, closed = np.where(is_fine, middle, above), np.where(is_fine, closed, middle)
-    return has_edge & (most >= value.max(axis=0)) & (above < bounds[1])
+    return np.asarray(has_edge & (most >= value.max(axis=0)) & (above < bounds[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,27 +52,37 @@ class Market:
 
     def take(self, scenes: IntArray) -> Market:
         """Return some scenes, in the order given."""
-        return Market(
-            self.is_multiplicative,
-            self.followers,
-            *(x[scenes] for x in (self.place, self.delta, self.room, self.quality, self.work_s, self.delay_s)),
-            *(x[scenes] for x in (self.gift, self.capacity, self.deadline_s)),
-            None if self.ties is None else self.ties[scenes],
-            None if self.complement is None else self.complement[scenes],
+        return replace(
+            self,
+            place=self.place[scenes],
+            delta=self.delta[scenes],
+            room=self.room[scenes],
+            quality=self.quality[scenes],
+            work_s=self.work_s[scenes],
+            delay_s=self.delay_s[scenes],
+            gift=self.gift[scenes],
+            capacity=self.capacity[scenes],
+            deadline_s=self.deadline_s[scenes],
+            ties=None if self.ties is None else self.ties[scenes],
+            complement=None if self.complement is None else self.complement[scenes],
         )
 
     def apart(self) -> Market:
         """Return every leader as a scene of its own, scene S * J + j; only for a market that is not linked."""
         leaders, most = self.place.shape[1:]
-        pairs = self.place, self.delta, self.room, self.quality, self.work_s, self.delay_s, self.gift
-        return Market(
-            self.is_multiplicative,
-            self.followers,
-            *(x.reshape(-1, 1, most) for x in pairs),
-            self.capacity.reshape(-1, 1),
-            np.repeat(self.deadline_s, leaders, axis=0),
-            None if self.ties is None else self.ties.reshape(-1, 1, most, most),
-            None,
+        return replace(
+            self,
+            place=self.place.reshape(-1, 1, most),
+            delta=self.delta.reshape(-1, 1, most),
+            room=self.room.reshape(-1, 1, most),
+            quality=self.quality.reshape(-1, 1, most),
+            work_s=self.work_s.reshape(-1, 1, most),
+            delay_s=self.delay_s.reshape(-1, 1, most),
+            gift=self.gift.reshape(-1, 1, most),
+            capacity=self.capacity.reshape(-1, 1),
+            deadline_s=np.repeat(self.deadline_s, leaders, axis=0),
+            ties=None if self.ties is None else self.ties.reshape(-1, 1, most, most),
+            complement=None,
         )
 
     def shared(self) -> BoolArray:
@@ -98,12 +108,20 @@ class Market:
         """Return sums of pair values [S, J, L] over each follower's leaders, shape [S, I + 1]."""
         wide = self.followers + 1
         index = self.place + wide * np.arange(len(values))[:, None, None]
-        return np.bincount(index.ravel(), values.ravel(), wide * len(values)).reshape(-1, wide)
+        sums = np.bincount(index.ravel(), values.ravel(), wide * len(values))
+        return np.asarray(sums, dtype=np.float64).reshape(-1, wide)
 
     def of_pair(self, values: FloatArray) -> FloatArray:
         """Return followers' values [S, I + 1] at their pairs, shape [S, J, L]."""
         flat = self.place.reshape(len(values), self.place.shape[1] * self.place.shape[2])
         return np.take_along_axis(values, flat, axis=1).reshape(self.place.shape)
+
+    def crossed(self, own: FloatArray, other: FloatArray) -> FloatArray:
+        """Return sums over followers of own_ij other_il, shape [S, J, J], for pair values [S, J, L]."""
+        wide = np.zeros((2, *self.place.shape[:2], self.followers + 1))
+        np.put_along_axis(wide[0], self.place, own, axis=2)
+        np.put_along_axis(wide[1], self.place, other, axis=2)
+        return np.asarray(np.einsum("sji,sli->sjl", wide[0, :, :, :-1], wide[1, :, :, :-1]))
 
     def gain(self, demand: FloatArray, pull: FloatArray) -> FloatArray:
         """Return what the demand [S, J, L] adds to the worth of one more unit of each pair, same shape.
@@ -112,15 +130,23 @@ class Market:
         theta_ij, sum_k zeta_ik b_kj + sum_s (1 + theta_is / theta_ij) eta_js b_is, because b_ij stands in the
         complementary terms of both leaders.
         """
-        gain = np.zeros_like(demand) if self.ties is None else np.einsum("sjlk,sjk->sjl", self.ties, demand)
+        gain = self.social_gain(demand)
         if self.complement is not None:
             gain = gain + self._across(demand)
             if not self.is_multiplicative:
                 gain = gain + self._across(demand * pull) / np.where(self.is_pair, pull, 1.0)
         return np.where(self.is_pair, gain, 0.0)
 
+    def social_gain(self, demand: FloatArray) -> FloatArray:
+        """Return sum_k zeta_ik b_kj for every pair."""
+        if self.ties is None:
+            return np.zeros_like(demand)
+        return np.asarray(np.einsum("sjlk,sjk->sjl", self.ties, demand))
+
     def _across(self, values: FloatArray) -> FloatArray:
         """Return sum_s eta_js values_is for every pair."""
+        if self.complement is None:
+            return np.zeros_like(values)
         wide = np.zeros((*self.place.shape[:2], self.followers + 1))
         np.put_along_axis(wide, self.place, values, axis=2)
         return np.take_along_axis(np.einsum("sjk,ski->sji", self.complement, wide), self.place, axis=2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from simmig.contracts import BoolArray, Equilibrium, FloatArray
 from simmig.errors import NoEquilibrium
-from simmig.games._embodied_leaders import Posted, equilibrium
+from simmig.games._embodied_leaders import Posted, best_reply, equilibrium
 from simmig.games._embodied_planner import Plan
 from simmig.games._embodied_stage import Stage, where
 from simmig.games._embodied_trials import Trials
@@ -26,6 +26,14 @@ def stackelberg(game: EmbodiedGame) -> Equilibrium:
     """Return the Stackelberg equilibrium: see EmbodiedGame.solve."""
     stage = Stage.of(game)
     return _played(game, stage, _searched(Trials(stage)))
+
+
+def best_price(game: EmbodiedGame, price: FloatArray) -> FloatArray:
+    """Return every leader's best price: see EmbodiedGame.best_price."""
+    stage = Stage.of(game)
+    wide = np.broadcast_to(price, game.price_max.shape)
+    reply = best_reply(Trials(stage), wide.reshape(stage.price_max.shape), _floor(stage), stage.price_max)
+    return reply.reshape(wide.shape)
 
 
 def monopoly(game: EmbodiedGame) -> Equilibrium:
@@ -106,10 +114,10 @@ def _played(game: EmbodiedGame, stage: Stage, posted: Posted) -> Equilibrium:
         )
     for n in np.flatnonzero(~is_bounded & (posted.on_edge < 0)):
         failures[int(n)] = stage.reason(int(n), posted.price)
-    for n, i in _joint_gains(stage, posted.price, demand):
+    for k, i in _joint_gains(stage, posted.price, demand):
         failures.setdefault(
-            n,
-            f"game embodied{where(n, stage.batch)}: follower {i} gains by buying much more at several leaders at once, "
+            k,
+            f"game embodied{where(k, stage.batch)}: follower {i} gains by buying much more at several leaders at once, "
             "because of the complement; a smaller capacity would bound it",
         )
     return _reported(game, stage, posted, (demand, shadow_price), failures)
@@ -156,7 +164,7 @@ def _joint_gains(stage: Stage, price: FloatArray, demand: FloatArray) -> list[tu
         return []
     pull = market.pull(price)
     left = np.where(market.is_pair, market.capacity[:, :, None] - demand.sum(axis=2, keepdims=True) + demand, 0.0)
-    social = np.zeros_like(demand) if market.ties is None else np.einsum("njlk,njk->njl", market.ties, demand)
+    social = market.social_gain(demand)
     alone = replace(market, ties=None)
     top = np.where(np.isfinite(left), left, np.maximum(demand, 1e7) * market.is_pair)
     for _ in range(_SWEEPS):

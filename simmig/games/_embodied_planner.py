@@ -51,7 +51,7 @@ class Plan:
             each = market.delta * (1.0 + gain) * log - self.cost * demand
         else:
             each = market.delta * log + demand * (gain - self.cost)
-        return np.where(market.is_pair, self.theta * each, 0.0).sum(axis=(1, 2))
+        return np.asarray(np.where(market.is_pair, self.theta * each, 0.0).sum(axis=(1, 2)))
 
     def best(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the best demand[N, J, L] found, its shadow prices[N, J] and W[N]; W is -inf where there is none.
@@ -84,13 +84,12 @@ class Plan:
         market = self.market
         # In the planner's conditions a unit of deadline or capacity is not weighed by theta, but all else is.
         sharing = replace(Sharing.of(market, self.theta), market=replace(market, work_s=self.theta * market.work_s))
-        idle = np.zeros(market.deadline_s.shape)
         stiffness = np.ones(len(demand))
-        demand, shadow, _ = sharing.solve(self._terms(demand, stiffness), idle)
+        demand, shadow, _ = sharing.solve(self._terms(demand, stiffness))
         value = np.where(np.isfinite(demand).all(axis=(1, 2)), self.welfare(demand), -np.inf)
         is_moving = np.isfinite(value)
         for _ in range(_STEPS if market.has_effects else 1):
-            there, posted, _ = sharing.solve(self._terms(np.nan_to_num(demand), stiffness), idle)
+            there, posted, _ = sharing.solve(self._terms(np.nan_to_num(demand), stiffness))
             reached = self.welfare(there)
             rises = is_moving & (reached >= value - 1e-15 * np.abs(value))
             moved = np.abs(there - demand).max(axis=(1, 2)) > _TOLERANCE * (1.0 + np.abs(there).max(axis=(1, 2)))

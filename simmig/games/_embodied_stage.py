@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,6 +81,13 @@ class Stage:
         scenes = market.apart() if self.is_apart else market
         return Stage((len(games),), market, scenes, self.cost[games], self.price_max[games], self.is_myopic)
 
+    def relaxed(self) -> Stage:
+        """Return the stage without complements and deadlines: every leader is a scene of its own."""
+        if self.is_apart:
+            return self
+        market = replace(self.market, complement=None, deadline_s=np.full(self.market.deadline_s.shape, np.inf))
+        return replace(self, market=market, scenes=market.apart())
+
     def held(self, gift: FloatArray) -> Stage:
         """Return the stage in which purchases are worth the gift [N, J, L] more, whatever is bought."""
         market = self.market.held(gift)
@@ -90,7 +97,7 @@ class Stage:
     def reply(self, price: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Return demand[N, J, L], shadow price[N, J] and where there is an answer[N] at prices [N, J]."""
         found = respond(self.scenes, price.reshape(len(self.scenes.place), -1))
-        is_bounded = found.is_bounded.reshape(len(price), -1).all(axis=1)
+        is_bounded: BoolArray = np.asarray(found.is_bounded.reshape(len(price), -1).all(axis=1))
         demand, shadow_price = found.demand.reshape(self.market.place.shape), found.shadow_price.reshape(price.shape)
         demand[~is_bounded], shadow_price[~is_bounded] = np.nan, np.nan
         return demand, shadow_price, is_bounded

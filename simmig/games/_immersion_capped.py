@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.contracts import Array, BoolArray, FloatArray, IntArray
 from simmig.games._immersion_pairs import Pairs
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def _pick(game: ImmersionGame, place: tuple[int, ...]) -> ImmersionGame:
     return _changed(game, lambda table: table[place])
 
 
-def _changed(game: ImmersionGame, change: Callable[[FloatArray], FloatArray]) -> ImmersionGame:
+def _changed(game: ImmersionGame, change: Callable[[Array], Array]) -> ImmersionGame:
     """Return the game with all its tables changed in the same way."""
-    tables = {f.name: change(v) for f in fields(game) if isinstance(v := getattr(game, f.name), np.ndarray)}
+    tables: dict[str, Any] = {
+        f.name: change(v) for f in fields(game) if isinstance(v := getattr(game, f.name), np.ndarray)
+    }
     pairs = game.pairs
     if pairs.leader is None or pairs.slot is None:
         return replace(game, **tables, pairs=Pairs(change(pairs.is_real), None, None))

@@ -43,7 +43,7 @@ def follower_gaps(game: ImmersionGame, price: FloatArray, demand: FloatArray) ->
     capacity = game.capacity[..., None, :]
     left = np.maximum(capacity - (sales - demand), 0.0)
     # A full leader leaves a follower what it has; the difference of two sums would leave it a rounding more or less.
-    is_full = np.isfinite(capacity) & (sales >= _FULL * capacity)
+    is_full = sales >= _FULL * capacity
     room = np.where(is_full, demand, left)
     worth = game.delta[..., None] * score
     best = _best_replies(worth, game.efficiency, price, room, game.budget)

@@ -30,19 +30,19 @@ class Markets(Protocol):
 
 
 def clear(
-    markets: Markets, start: FloatArray, highest: FloatArray, *, from_above: bool = False
+    markets: Markets, start: FloatArray, highest: FloatArray, *, from_above: bool = False, most: int = _STEPS
 ) -> tuple[FloatArray, BoolArray, IntArray]:
     """Return prices[G, J] between 0 and `highest`, whether they clear each game's capacities, and the steps taken.
 
     The search begins at `start`; `from_above`, nobody sells more than it has there, and that is kept on the way down. A
-    leader that cannot be cleared at its highest price stays there.
+    leader that cannot be cleared at its highest price stays there. It ends after `most` steps.
     """
     left = np.arange(len(highest))
     found, converged, steps = start.copy(), np.zeros(left.size, np.bool_), np.zeros(left.size, np.int64)
     misfit, damping = np.full(left.size, np.inf), np.full(left.size, _LEAST)
     best = _Point(start, *markets.excess(start))
-    tried = best
-    for count in range(1, _STEPS + 1):
+    tried, is_idle = best, np.zeros(left.size, np.bool_)
+    for count in range(1, most + 1):
         now = np.where(_is_bound(tried, highest), 0.0, np.abs(tried.excess)).max(axis=1)
         is_better = tried.excess.max(axis=1) <= _FITS if from_above else now < misfit
         is_better |= damping > _MOST
@@ -51,12 +51,13 @@ def clear(
         damping = np.where(damping > _EASED * _MOST, _LEAST, damping)
         best = _Point(*(_choose(is_better, new, old) for new, old in zip(tried, best, strict=True)))
         found[left], steps[left], converged[left] = best.value, count, misfit <= _CLEARED
-        keep = np.flatnonzero(misfit > _FITS)
+        keep = np.flatnonzero((misfit > _FITS) & ~(is_idle & (misfit <= _CLEARED)))
         if not keep.size:
             break
         markets, left, highest = markets.take(keep), left[keep], highest[keep]
         best, misfit, damping = _Point(*(table[keep] for table in best)), misfit[keep], damping[keep]
         following = np.clip(best.value + _step(best, highest, damping), 0.0, highest)
+        is_idle = (following == best.value).all(axis=1)
         tried = _Point(following, *markets.excess(following))
     return found, converged, steps
 
@@ -77,7 +78,8 @@ def sales_of(leader: IntArray, bought: FloatArray, leaders: int) -> FloatArray:
     """Return what every leader sells, [G, J], from demands [G, I, K] at the leaders of the slots."""
     games = len(leader)
     place = np.arange(games)[:, None, None] * leaders + leader
-    return np.bincount(place.ravel(), bought.ravel(), games * leaders).reshape(games, leaders)
+    sales: FloatArray = np.bincount(place.ravel(), bought.ravel(), games * leaders).astype(np.float64)
+    return sales.reshape(games, leaders)
 
 
 def jacobian_of(leader: IntArray, own: FloatArray, out: FloatArray, into: FloatArray, leaders: int) -> FloatArray:
@@ -87,7 +89,8 @@ def jacobian_of(leader: IntArray, own: FloatArray, out: FloatArray, into: FloatA
     diagonal = np.arange(slots)
     blocks[..., diagonal, diagonal] += own
     place = (np.arange(games)[:, None, None, None] * leaders + leader[..., :, None]) * leaders + leader[..., None, :]
-    return np.bincount(place.ravel(), blocks.ravel(), games * leaders * leaders).reshape(games, leaders, leaders)
+    slopes: FloatArray = np.bincount(place.ravel(), blocks.ravel(), games * leaders * leaders).astype(np.float64)
+    return slopes.reshape(games, leaders, leaders)
 
 
 def _is_bound(point: _Point, highest: FloatArray) -> BoolArray:
@@ -105,21 +108,21 @@ def _step(point: _Point, highest: FloatArray, damping: FloatArray) -> FloatArray
     own = np.maximum(matrix[:, diagonal, diagonal], 0.0) * (1.0 + damping[:, None])
     ridge = damping[:, None] / np.where(highest > 0.0, highest, 1.0)
     matrix[:, diagonal, diagonal] = np.where(is_bound, 1.0, own + ridge)
-    return eliminate(matrix, np.where(is_bound, 0.0, point.excess))
+    return eliminate(matrix, np.where(is_bound, 0.0, point.excess)[..., None])[..., 0]
 
 
 def eliminate(matrix: FloatArray, right: FloatArray) -> FloatArray:
-    """Return the solutions [G, J] of matrix[G, J, J] x = right[G, J] by Gaussian elimination without pivots.
+    """Return the solutions [G, J, R] of matrix[G, J, J] x = right[G, J, R] by Gaussian elimination without pivots.
 
     An M-matrix needs none, and unlike LAPACK's the bits do not depend on the machine.
     """
     matrix, x = matrix.copy(), right.copy()
     size = x.shape[1]
     for k in range(size - 1):
-        factor = matrix[:, k + 1 :, k] / matrix[:, k, k, None]
-        matrix[:, k + 1 :, k:] -= factor[:, :, None] * matrix[:, None, k, k:]
-        x[:, k + 1 :] -= factor * x[:, k, None]
+        factor = (matrix[:, k + 1 :, k] / matrix[:, k, k, None])[..., None]
+        matrix[:, k + 1 :, k:] -= factor * matrix[:, None, k, k:]
+        x[:, k + 1 :] -= factor * x[:, None, k]
     for k in range(size - 1, -1, -1):
-        x[:, k] /= matrix[:, k, k]
-        x[:, :k] -= matrix[:, :k, k] * x[:, k, None]
+        x[:, k] /= matrix[:, k, k, None]
+        x[:, :k] -= matrix[:, :k, k, None] * x[:, None, k]
     return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class _Rows(NamedTuple):
     seller: IntArray
 
     def part(self, rows: slice) -> _Rows:
-        return _Rows(*(table[rows] for table in self))
+        return _Rows._make(table[rows] for table in self)
 
 
 def _rows(game: ImmersionGame, price: FloatArray) -> _Rows:
@@ -59,7 +60,7 @@ def _rows(game: ImmersionGame, price: FloatArray) -> _Rows:
     game_of = np.repeat(np.arange(len(score) // max(followers, 1)), followers)
     seller = game_of[:, None] * leaders + pairs.leaders().reshape(-1, slots)
     wanted = np.where(pairs.is_real.reshape(-1, slots), np.maximum(score, 0.0), 0.0)
-    return _Rows(wanted, *others, game.delta.ravel(), game.budget.ravel(), seller)
+    return _Rows._make([wanted, *others, game.delta.ravel(), game.budget.ravel(), seller])
 
 
 def _spent(rows: _Rows, slot: int, tried: FloatArray) -> FloatArray:
@@ -99,8 +100,7 @@ def _may_sell_out(game: ImmersionGame, rows: _Rows) -> BoolArray:
         for slot in range(rows.score.shape[1]):
             cost = rows.cost[:, slot, None]
             np.add.at(most, rows.seller[:, slot], (_spent(dear, slot, cost) / cost)[:, 0])
-    over: BoolArray = (most.reshape(game.capacity.shape) > game.capacity).any(axis=-1)
-    return np.asarray(over)
+    return np.asarray((most.reshape(game.capacity.shape) > game.capacity).any(axis=-1))
 
 
 def _free_gains(game: ImmersionGame, rows: _Rows) -> FloatArray:
@@ -128,13 +128,8 @@ def _free_gains(game: ImmersionGame, rows: _Rows) -> FloatArray:
     for first in range(0, count, step):
         part = rows.part(slice(first, first + step))
         for slot in range(slots):
-            gain = _largest_gain(
-                part.cost[:, slot],
-                part.price_max[:, slot],
-                part.price[:, slot],
-                _GRID,
-                lambda tried, part=part, slot=slot: _earned(part, slot, tried),
-            )
+            low, high, own = part.cost[:, slot], part.price_max[:, slot], part.price[:, slot]
+            gain = _largest_gain(low, high, own, _GRID, partial(_earned, part, slot))
             np.add.at(gains, part.seller[:, slot], gain)
     return gains.reshape(game.cost.shape)
 

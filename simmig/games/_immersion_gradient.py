@@ -35,12 +35,12 @@ def rationed(game: ImmersionGame, rows: Rows, price: Array, bought: Array) -> Ar
     slopes = np.where(either, -market.jacobian(at), np.eye(flat.shape[1]))
     batch = tuple(game.capacity.shape[:-1])
     stepped = _step(game, rows, price, shadow_price, slopes.reshape(*batch, *slopes.shape[1:]), _batched(at, batch))
-    is_over = sold_out(game, bought).any(axis=-1)[..., None, None]
+    is_over = np.asarray(sold_out(game, bought).any(axis=-1))[..., None, None]
     return array_namespace(price).where(matching(np.asarray(is_over), price), stepped, bought)
 
 
 def _batched(at: Demand, batch: tuple[int, ...]) -> Demand:
-    return Demand(*(table.reshape(*batch, *table.shape[1:]) for table in at))
+    return Demand._make(table.reshape(*batch, *table.shape[1:]) for table in at)
 
 
 def _step(

@@ -134,8 +134,7 @@ class _Stairs(NamedTuple):
         return spending - self.columns.budget, np.where(self.moves_level, by_level, by_sigma)
 
     def take(self, problems: IntArray) -> _Stairs:
-        moves_level, level, inverse_sigma = (table[problems] for table in self[1:])
-        return _Stairs(self.columns.take(problems), moves_level, level, inverse_sigma)
+        return _Stairs._make([self.columns.take(problems), *(table[problems] for table in self[1:])])
 
 
 def _balance(columns: Columns) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, IntArray]:

@@ -33,7 +33,7 @@ class Posting(NamedTuple):
 
     def take(self, games: IntArray) -> Posting:
         """Return some of the games."""
-        return Posting(*(table[games] for table in self[:-1]), self.is_owner)
+        return Posting._make([*(table[games] for table in self[:-1]), self.is_owner])
 
     def best_price(self, price: FloatArray, leader: int) -> FloatArray:
         """Return the price [G] that is best for a leader (or the owner of all) while the others of [G, J] stand.
@@ -82,7 +82,7 @@ class Posting(NamedTuple):
         tables = [np.where(is_real, t, 0.0) for t in changes]
         tables[1], tables[3] = tables[1] / per_price, tables[3] / per_price
         wide = (len(price), -1)
-        can_sell = (delta * own_score * own_efficiency > self.cost[:, leader, None]).any(axis=1)
+        can_sell = np.asarray((delta * own_score * own_efficiency > self.cost[:, leader, None]).any(axis=1))
         return (start * per_price).reshape(wide), tuple(t.reshape(wide) for t in tables), can_sell
 
 
@@ -107,6 +107,8 @@ def posting_of(game: ImmersionGame, cap: FloatArray, *, is_owner: bool) -> Posti
         rows.budget.reshape(-1, followers),
         np.where(place < 0, -1, place // slots),
         np.where(place < 0, 0, place % slots),
-        *(table.reshape(-1, leaders) for table in (game.cost, cap, game.capacity)),
+        game.cost.reshape(-1, leaders),
+        cap.reshape(-1, leaders),
+        game.capacity.reshape(-1, leaders),
         is_owner,
     )

@@ -74,7 +74,7 @@ class Market(NamedTuple):
 
     def take(self, games: IntArray) -> Market:
         """Return some of the games."""
-        return Market(*(table[games] for table in self))
+        return Market._make(table[games] for table in self)
 
     def shadow_price(self) -> FloatArray:
         """Return the shadow prices [G, J].
@@ -98,7 +98,8 @@ class Market(NamedTuple):
         """Return what followers buy at shadow prices [G, J]."""
         game, shape = np.arange(len(self.capacity))[:, None, None], self.score.shape
         extra = shadow_price[game, self.leader] / self.delta[..., None]
-        columns = _Charged(*(stand(t) for t in (self.score, self.efficiency, self.price, extra)), self.budget.ravel())
+        tables = (stand(table) for table in (self.score, self.efficiency, self.price, extra))
+        columns = _Charged._make([*tables, self.budget.ravel()])
         delta = self.delta.ravel()
         binds = columns.excess(delta)[0] > 0.0
         level, tight = np.where(binds, self.level.ravel(), delta), np.flatnonzero(binds)
@@ -107,8 +108,8 @@ class Market(NamedTuple):
         bought, rises = columns.bought(level)
         falls = np.where(bought > 0.0, columns.score * (level / columns.total(level)) ** 2 / delta, 0.0)
         paid = np.where(binds, sum_slots(columns.price * rises), 1.0)
-        tables = (lay(table, shape) for table in (bought, falls, rises))
-        return Demand(*tables, *(column.reshape(shape[:2]) for column in (level, binds, paid)))
+        laid = lay(bought, shape), lay(falls, shape), lay(rises, shape)
+        return Demand(*laid, level.reshape(shape[:2]), binds.reshape(shape[:2]), paid.reshape(shape[:2]))
 
     def excess(self, value: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return sales over capacity, less 1, at shadow prices [G, J], and the Jacobian."""
@@ -154,8 +155,10 @@ def market_of(game: ImmersionGame, rows: Rows, price: FloatArray) -> Market:
     tables = (rows.score, rows.efficiency, price, game.pairs.leaders())
     columns = (rows.delta, rows.budget, level)
     followers, slots = rows.score.shape[-2:]
-    return Market(
-        *(table.reshape(-1, followers, slots) for table in tables),
-        *(column.reshape(-1, followers) for column in columns),
-        plain(game.capacity).reshape(-1, game.capacity.shape[-1]),
+    return Market._make(
+        [
+            *(table.reshape(-1, followers, slots) for table in tables),
+            *(column.reshape(-1, followers) for column in columns),
+            plain(game.capacity).reshape(-1, game.capacity.shape[-1]),
+        ]
     )

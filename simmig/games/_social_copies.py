@@ -67,6 +67,11 @@ def ranges(first: IntArray, count: IntArray) -> IntArray:
     return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
 
 
+def are_few(chosen: BoolArray) -> bool:
+    """Return whether it is worth while to copy the parts `chosen`, rather than to compute the others in vain."""
+    return bool(2 * np.count_nonzero(chosen) <= len(chosen))
+
+
 def kept_parts(pairs: Pairs, chosen: BoolArray) -> tuple[Pairs, IntArray]:
     """Return the parts `chosen` of the pairs, and where these pairs stood."""
     if np.count_nonzero(chosen) == len(chosen):

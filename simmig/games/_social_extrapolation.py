@@ -26,30 +26,37 @@ class Past:
     known: IntArray  # [B] how many of them count
     price: FloatArray  # [B, J] the latest
     gap: FloatArray
+    far: FloatArray  # [B] the largest gap
 
     @classmethod
     def none(cls, games: int, leaders: int) -> Past:
         """Return the past of games that have not begun."""
         steps, latest = np.zeros((_MEMORY, games, leaders)), np.zeros((games, leaders))
-        return cls(steps, steps, np.zeros(games, np.int64), latest, latest)
+        return cls(steps, steps, np.zeros(games, np.int64), latest, latest, np.zeros(games))
 
     def of(self, games: IntArray) -> Past:
         """Return the past of these games."""
-        return Past(self.moves[:, games], self.falls[:, games], self.known[games], self.price[games], self.gap[games])
+        return Past(
+            self.moves[:, games],
+            self.falls[:, games],
+            self.known[games],
+            self.price[games],
+            self.gap[games],
+            self.far[games],
+        )
 
-    def extrapolated(self, price: FloatArray, gap: FloatArray) -> FloatArray:
-        """Return the relative step [B J] to take when Newton's method would take `gap`."""
-        price, gap = price.reshape(self.price.shape), gap.reshape(self.gap.shape)
-        size, before = (np.abs(x).max(axis=1, initial=0.0) for x in (gap, self.gap))
-        # Of a game that has not begun, `gap` is 0: whatever follows has grown.
-        is_near = (np.maximum(size, before) < _NEAR) & (_FAST * before < size) & (size <= before)
-        self.known = np.where(is_near, np.minimum(self.known + 1, _MEMORY), 0)
-        if bool(is_near.any()):
-            self.moves = np.concatenate([self.moves[1:], ((price - self.price) / price)[None]])
-            self.falls = np.concatenate([self.falls[1:], (gap - self.gap)[None]])
-        self.price, self.gap = price, gap
-        if not bool(is_near.any()):
+    def extrapolated(self, price: FloatArray, gap: FloatArray, far: FloatArray) -> FloatArray:
+        """Return the relative step [B J] to take when Newton's method would take `gap`, at most `far[B]`."""
+        price, gap, before, self.far = price.reshape(self.price.shape), gap.reshape(self.gap.shape), self.far, far
+        # Of a game that has not begun, `far` is 0: whatever follows has grown.
+        is_near = (before < _NEAR) & (_FAST * before < far) & (far <= before)
+        if np.count_nonzero(is_near) == 0:
+            self.known, self.price, self.gap = np.zeros_like(self.known), price, gap
             return gap.ravel()
+        self.known = np.where(is_near, np.minimum(self.known + 1, _MEMORY), 0)
+        self.moves = np.concatenate([self.moves[1:], ((price - self.price) / price)[None]])
+        self.falls = np.concatenate([self.falls[1:], (gap - self.gap)[None]])
+        self.price, self.gap = price, gap
         foretold = np.minimum(np.maximum(self._foretold(gap), -_NEAR), _NEAR)
         return np.where((self.known > 0)[:, None], foretold, gap).ravel()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
-from simmig.games._social_copies import kept_parts
+from simmig.games._social_copies import are_few, kept_parts
 from simmig.games._social_coupling import Late, Local, settle
 from simmig.games._social_deadlines import Bid, meet_deadlines
 from simmig.games._social_market import Market
@@ -59,12 +59,12 @@ def respond(
     bent = bent_parts(part.pairs, free[part.origin], theta[part.origin])
     if not bool(bent.any()):
         return reply  # everyone buys and nobody is late: demand is the straight line
-    part = part.kept(bent)
-    origin = part.origin
-    inner = respond_in_turn(
-        *(part.pairs, price[origin], theta[origin], copied_reply(near, origin, part.pairs.owner)), felt[origin]
-    )
-    reply.demand[origin], reply.nu[origin] = inner.demand, inner.nu
+    some = part.kept(bent) if are_few(bent) else part
+    origin = some.origin
+    near = copied_reply(near, origin, some.pairs.owner)
+    inner = respond_in_turn(some.pairs, price[origin], theta[origin], near, felt[origin])
+    is_bent = slice(None) if some is not part else bent[part.pairs.parts.owner]  # the others keep to their line
+    reply.demand[origin[is_bent]], reply.nu[origin[is_bent]] = inner.demand[is_bent], inner.nu[is_bent]
     return Reply(
         reply.demand,
         reply.nu,

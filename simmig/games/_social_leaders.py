@@ -121,15 +121,16 @@ def climb(leaders: Leaders, start: FloatArray, sellers: BoolArray) -> tuple[Floa
         margins = margins_at(leaders, price, theta, reply, slope)
         moved = within(price + newton(pairs, margins, price, bounds, sellers), bounds)
         gap = (moved - price) / price
-        is_done = is_open & (np.abs(gap).reshape(size).max(axis=1, initial=0.0) <= _TOLERANCE)
-        if bool(is_done.any()):
+        far = np.abs(gap).reshape(size).max(axis=1, initial=0.0)
+        is_done = is_open & (far <= _TOLERANCE)
+        if np.count_nonzero(is_done):
             found[place[is_done]], settled[place[is_done]] = moved.reshape(size)[is_done], True
             count[place[is_done]] = step
             is_open &= ~is_done
-            if not bool(is_open.any()):
+            if np.count_nonzero(is_open) == 0:
                 return found.ravel(), settled, count
-        price = within(price * (1.0 + past.extrapolated(price, gap)), bounds)
-        if 2 * int(is_open.sum()) <= len(is_open):
+        price = within(price * (1.0 + past.extrapolated(price, gap, far)), bounds)
+        if 2 * np.count_nonzero(is_open) <= len(is_open):
             kept = np.flatnonzero(is_open)
             leaders, pair = leaders.of(kept)
             reply = copied_reply(reply, pair, leaders.market.pairs.owner)

@@ -86,9 +86,7 @@ def settle_rationed(game: SocialGame, price: FloatArray) -> tuple[FloatArray, bo
     return found, settled, sum(end[2] for end in ends)
 
 
-def _settled(
-    scene: _Scene, price: FloatArray, sellers: BoolArray, *, is_rest: bool
-) -> tuple[FloatArray, bool, int]:
+def _settled(scene: _Scene, price: FloatArray, sellers: BoolArray, *, is_rest: bool) -> tuple[FloatArray, bool, int]:
     """Return prices reached from `price`, whether no leader has a better one, and the evaluations.
 
     `is_rest` says that `price` is a local maximum already.
@@ -118,9 +116,10 @@ def _climb(scene: _Scene, start: FloatArray, sellers: BoolArray) -> tuple[FloatA
         rationed, reply, shadow_price = scene.answers(price, reply)
         moved = within(price + _step(scene, rationed, price, reply, shadow_price, sellers), bounds)
         gap = (moved - price) / price
-        if float(np.abs(gap).max(initial=0.0)) <= _TOLERANCE:
+        far = np.abs(gap).max(initial=0.0, keepdims=True)
+        if far[0] <= _TOLERANCE:
             return moved, True, count
-        price = within(price * (1.0 + past.extrapolated(price, gap)), bounds)
+        price = within(price * (1.0 + past.extrapolated(price, gap, far)), bounds)
     return price, False, _STEPS
 
 

@@ -19,8 +19,8 @@ _INSIDE = 8  # prices tried in each zoom, inside a bracket
 _ZOOMS = 2
 _GAIN = 1e-9  # relative gain worth a jump
 _JUMPS = 40
-_BLOCK = 8_000  # pairs of the games that are solved at once,
-_BLOCK_TRIALS = 100_000  # and of the trials that are made at once: about what a processor's cache holds
+_BLOCK = 30_000  # pairs of the games that are solved at once,
+_BLOCK_TRIALS = 10_000  # and of the trials that are made at once: about what the nearest cache holds
 
 
 def equilibrium(leaders: Leaders) -> tuple[FloatArray, BoolArray, IntArray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray
-from simmig.games._social_copies import Copies
+from simmig.games._social_copies import Copies, are_few
 from simmig.games._social_coupling import settle
 from simmig.games._social_followers import Reply, copied_reply, derivative
 from simmig.games._social_market import Market
@@ -26,8 +26,9 @@ def own_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: Repl
         return slope
     bends = _bends(market.mixed, reply)[market.movers.origin[market.movers.pairs.parts.start]]
     if bool(bends.any()):
-        movers = market.movers.kept(bends)
-        slope[movers.origin[movers.own]] = price_slopes(movers, price, theta, reply)[movers.own]
+        movers = market.movers.kept(bends) if are_few(bends) else market.movers
+        own = movers.own if movers is not market.movers else movers.own & bends[movers.unit]
+        slope[movers.origin[own]] = price_slopes(movers, price, theta, reply)[own]
     return slope
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
-from simmig.games._social_copies import Copies, copy_components, kept_parts, ranges
+from simmig.games._social_copies import Copies, are_few, copy_components, kept_parts, ranges
 from simmig.games._social_coupling import sums
 from simmig.games._social_followers import Reply, bent_parts, copied_reply, respond_in_turn
 from simmig.games._social_leaders import Leaders
@@ -143,11 +143,14 @@ class _Copied:
             return respond_in_turn(pairs, price, theta, self.near).demand
         demand: FloatArray = pairs.intercept - pairs.slope * price
         bent = bent_parts(pairs, demand, theta)
-        if np.count_nonzero(bent):
+        if np.count_nonzero(bent) == 0:
+            return demand
+        if are_few(bent):
             inner, pair = kept_parts(pairs, bent)
-            near = self.near if inner is pairs else copied_reply(self.near, pair, inner.owner)
+            near = copied_reply(self.near, pair, inner.owner)
             demand[pair] = respond_in_turn(inner, price[pair], theta[pair], near).demand
-        return demand
+            return demand
+        return np.where(bent[pairs.parts.owner], respond_in_turn(pairs, price, theta, self.near).demand, demand)
 
 
 def _copied(stand: Stand, kind: _ByLeader, leader: IntArray) -> _Copied:

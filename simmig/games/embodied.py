@@ -238,6 +238,14 @@ class EmbodiedGame:
         """
         return outcomes.stackelberg(self.plain)
 
+    def best_price(self, price: FloatArray) -> FloatArray:
+        """Return every leader's own best price while the others' of `price[..., J]` stand: [..., J].
+
+        A leader that can earn nothing posts its cap. One that earns most at the edge below which its followers' demand
+        has no bound has no best price: the answer is one above that edge by less than a part in 1e6 of its range.
+        """
+        return outcomes.best_price(self.plain, plain(price))
+
     def monopoly(self) -> Equilibrium:
         """Return prices at which one owner of all leaders cannot raise their sum of utilities by changing any of them.
 

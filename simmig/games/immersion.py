@@ -209,9 +209,10 @@ class ImmersionGame:
         With individual prices it is exact, one small game for each follower. Where two equilibria or more exist (at a
         kink, see `_immersion_leaders`) it is the one in which all leaders expect the same slope; a leader that cannot
         sell posts its cost if competition is the reason, else its cap. `converged` is False if leaders with uniform
-        prices chase one another without end, or if a full leader shares a follower that is short of money with
-        another: there is then no equilibrium in pure prices (see `_immersion_outcomes`); the certificate says how much
-        a leader could gain.
+        prices chase one another without end, if a leader that is full below its caps shares a follower that is short
+        of money with another, or if a leader would rather ask so little that nobody is full, or so much that another
+        is: there is then no equilibrium in pure prices, or none was found (see `_immersion_outcomes`); the certificate
+        says how much a leader could gain.
         """
         return outcomes.stackelberg(self)
 

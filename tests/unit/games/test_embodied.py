@@ -184,6 +184,37 @@ def test_games_without_equilibrium_leave_the_others_of_a_batch_alone(effects) ->
     assert np.isnan(found.certificate.leader_gap[1]).all()
 
 
+@pytest.mark.parametrize("effects", EFFECTS)
+@pytest.mark.parametrize("given", [{"zeta": 0.01}, {"zeta": 0.1, "capacity": np.array([4.0, 6.0])}])
+def test_the_best_price_earns_more_than_any_of_a_grid(effects, given) -> None:
+    posted, grid = np.array([4.0, 5.0]), np.linspace(1.0, 15.0, 501)
+    best = embodied(effects=effects, **given).best_price(posted)
+    many = embodied(effects=effects, delta=np.tile([10.0, 12.0, 15.0], (502, 1)), **given)
+    for j in range(2):
+        price = np.tile(posted, (502, 1))
+        price[:, j] = [best[j], *grid]
+        earned = many.leader_utility(price, many.best_demand(price))[:, j]
+        assert np.nanargmax(earned) == 0
+
+
+def test_the_best_prices_of_a_batch_are_those_of_its_games() -> None:
+    posted = np.array([[4.0, 5.0], [2.0, 9.0], [6.0, 3.0]])
+    zeta = np.array([0.0, 0.01, 0.02])[:, None, None] * (1.0 - np.eye(3))
+    for leader_model in ("anticipating", "myopic"):
+        together = embodied(ties=zeta, leader_model=leader_model).best_price(posted)
+        for k in range(3):
+            alone = embodied(ties=zeta[k], leader_model=leader_model)
+            np.testing.assert_allclose(together[k], alone.best_price(posted[k]), rtol=1e-7)
+
+
+@pytest.mark.parametrize("leader_model", ["anticipating", "myopic"])
+def test_at_the_equilibrium_nobody_has_a_better_price(leader_model) -> None:
+    found = embodied(zeta=0.01, leader_model=leader_model, cost=np.array([1.0, 1.5])).solve()
+    np.testing.assert_allclose(found.game.best_price(found.price), found.price, rtol=1e-7)
+    eligible = np.array([[True, False]] * 3)
+    assert embodied(eligible=eligible).best_price(np.array([3.0, 3.0]))[1] == 15.0
+
+
 # --- other outcomes ------------------------------------------------------------------------------------------
 
 

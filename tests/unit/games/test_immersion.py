@@ -9,6 +9,7 @@ from simmig.contracts import GameInputs
 from simmig.errors import InputError
 from simmig.games.immersion import Game, ImmersionGame
 
+TABLES = ("delta", "ssim", "ssim_threshold", "efficiency", "budget", "cost", "price_max", "capacity", "eligible")
 ONE = np.exp(-1.0)  # an SSIM threshold that makes S = 1 at SSIM 1
 
 
@@ -275,13 +276,16 @@ def test_best_prices_beat_every_other_price_on_a_grid(prices):
         assert ((best >= game.cost) & (best <= game.price_max.max(axis=0))).all()
         for place in np.ndindex(shape):
             tried = np.linspace(game.cost[place[-1]], game.price_max[:, place[-1]].min(), 400)
-            earned = np.array([_earned(game, price, place, value) for value in tried])
-            own = _earned(game, price, place, best[place])
-            assert own >= earned.max() - 1e-9 * max(1.0, abs(own))
+            earned = _earned(game, price, place, np.append(tried, best[place]))
+            assert earned[-1] >= earned.max() - 1e-9 * max(1.0, abs(earned[-1]))
 
 
-def _earned(game, price, place, value):
-    """What the leader at `place` earns if it alone changes this price."""
-    changed = price.copy()
-    changed[place] = value
-    return game.leader_utility(changed, game.best_demand(changed))[place[-1]]
+def _earned(game, price, place, values):
+    """What the leader at `place` earns, for each value, if it alone changes this price."""
+    changed = np.repeat(price[None], len(values), axis=0)
+    changed[:, *place] = values
+    many = ImmersionGame.make(
+        **{name: np.broadcast_to(getattr(game, name), (len(values), *getattr(game, name).shape)) for name in TABLES},
+        prices=game.prices,
+    )
+    return many.leader_utility(changed, many.best_demand(changed))[:, place[-1]]

@@ -32,6 +32,19 @@ def test_a_leader_that_is_full_at_its_cap_leaves_followers_to_share(prices) -> N
     check_gaps(found, below=1e-10)
 
 
+def test_a_full_leader_has_nothing_left_for_a_follower_though_its_sales_are_a_rounding_below_its_capacity() -> None:
+    # A follower has a millionth of the sales: 1e-12 of these is a million times as much of what it buys.
+    game = make(
+        delta=[10.0, 2e-5], efficiency=[[1.0, 1.0], [1e6, 1.0]], eligible=[[True, False]] * 2, capacity=[1.0, 1.0]
+    )
+    price = np.full((2, 2), 4.0)
+    demand, _ = game.respond(price)
+    short = demand * np.array([[1.0 - 1e-12], [1.0]])
+    assert 0.0 < demand[1, 0] < 1e-5
+    certificate = game.certify(price, short)
+    assert certificate.follower_gap_relative[1] == 0.0
+
+
 def test_a_shadow_price_is_not_paid_and_not_charged_to_a_budget() -> None:
     # Follower 0 has money for one unit at 4; of the 2 there are the other gets 1: 10 / (4 + s) - 1 = 1.
     game = make(budget=[4.0, np.inf], eligible=[[True, False]] * 2, capacity=[2.0, np.inf])
@@ -69,6 +82,26 @@ def test_a_full_leader_that_shares_a_tight_follower_is_reported_as_no_equilibriu
     assert make(budget=4.0).solve().converged
 
 
+def test_rivals_of_a_leader_that_is_full_at_its_cap_share_what_it_leaves_of_a_budget() -> None:
+    # Leader 2 sells 0.2 at 3 whatever the others ask; of the 2 left, x^2 = e (R + x) with e = 1: they ask 4.
+    game = make(
+        delta=[10.0],
+        ssim=np.ones((1, 3)),
+        ssim_threshold=[np.exp(-1.0)],
+        efficiency=np.full((1, 3), 2.0),
+        budget=2.6,
+        cost=[2.0, 2.0, 1.0],
+        price_max=[30.0, 30.0, 3.0],
+        capacity=[np.inf, np.inf, 0.2],
+    )
+    found = game.solve()
+    np.testing.assert_allclose(found.price, [[4.0, 4.0, 3.0]], rtol=1e-12)
+    np.testing.assert_allclose(found.demand, [[0.25, 0.25, 0.2]], rtol=1e-12)
+    # The level is 3, so the third buys 3 / (3 + 0.3 s) - 0.5 = 0.2.
+    np.testing.assert_allclose(found.shadow_price, [0.0, 0.0, (3 / 0.7 - 3) / 0.3], rtol=1e-10)
+    check_gaps(found, below=1e-10)
+
+
 def test_a_budget_that_is_just_spent_leaves_an_equilibrium() -> None:
     # Level 10 is delta: nobody would spend elsewhere what a dearer leader 1 no longer gets.
     found = make(budget=8.0, capacity=[0.5, np.inf]).solve()
@@ -89,7 +122,17 @@ def test_with_slack_budgets_capacities_leave_an_equilibrium(prices) -> None:
 @pytest.mark.parametrize("prices", ["individual", "uniform"])
 @pytest.mark.parametrize("capacity", [np.inf, 0.2])
 def test_the_outcomes_are_in_order_of_welfare_and_profit(prices, capacity) -> None:
-    game = ImmersionGame.make(**parameters(21, (30,), capacity=capacity), prices=prices)
+    game = ImmersionGame.make(**parameters(21, (4,), capacity=capacity), prices=prices)
+    check_order(game)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prices", ["individual", "uniform"])
+def test_the_outcomes_of_many_games_are_in_order(prices) -> None:
+    check_order(ImmersionGame.make(**parameters(21, (30,), capacity=0.2), prices=prices))
+
+
+def check_order(game) -> None:
     optimum, monopoly, rivals, now = (
         game.social_optimum(),
         game.monopoly(),

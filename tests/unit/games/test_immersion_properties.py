@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_immersion import TABLES
 
 from simmig.games._immersion_certificate import follower_gaps
 from simmig.games._immersion_leaders import _BLOCK
 from simmig.games.immersion import ImmersionGame
 
-TABLES = ("delta", "ssim", "ssim_threshold", "efficiency", "budget", "cost", "price_max", "capacity", "eligible")
 SEEDS = st.integers(0, 2**32 - 1)
+RATIONED = (23, 33, 63, 117, 197, 202, 305, 397, 412, 461)  # full leaders at their caps share followers short of money
+OPEN = (125, 398, 491)  # bounds do not exclude that some leader asks more
+LEAVING = (*((seed, "individual") for seed in (78, 100, 445, 844)), (259, "uniform"))
 PRICES = st.sampled_from(["individual", "uniform"])
 
 
@@ -44,9 +47,7 @@ def price_of(game: ImmersionGame, seed: int) -> np.ndarray:
     return low + (high - low) * rng.random(shape)
 
 
-@settings(max_examples=150, deadline=None)
-@given(SEEDS, PRICES)
-def test_property_equilibrium_is_certified_and_keeps_its_bounds(seed, prices) -> None:
+def equilibrium_is_certified_and_keeps_its_bounds(seed, prices) -> None:
     game = ImmersionGame.make(**parameters(seed), prices=prices)
     found = game.solve()
     price = game.spread_price(found.price)
@@ -60,9 +61,55 @@ def test_property_equilibrium_is_certified_and_keeps_its_bounds(seed, prices) ->
     assert found.converged or prices == "uniform"
 
 
-@settings(max_examples=100, deadline=None)
-@given(SEEDS, PRICES, st.floats(0.01, 2.0))
-def test_property_response_is_the_followers_best_within_capacities(seed, prices, capacity) -> None:
+def capped(seed: int, prices: str) -> ImmersionGame:
+    """Draw a game whose capacities are near what would be sold, and caps, in every third, near costs."""
+    rng = np.random.default_rng(10_000 + seed)
+    drawn = parameters(seed, most=(4, 3), share=(0.7, 1.0)[seed % 2])
+    sold = ImmersionGame.make(**drawn, prices=prices).solve().demand.sum(axis=0)
+    leaders = len(sold)
+    if seed % 3 == 0:
+        capacity = sold * rng.uniform(0.3, 1.5, leaders) + 1e-6
+    elif seed % 3 == 1:
+        capacity = np.where(rng.random(leaders) < 0.5, sold * rng.uniform(0.7, 1.4, leaders) + 1e-6, np.inf)
+        drawn["price_max"] = np.maximum(drawn["price_max"] * rng.uniform(0.25, 1, leaders), drawn["cost"] * 1.05)
+    else:
+        capacity = rng.uniform(0.02, 0.4, leaders) * (len(drawn["delta"]) + 1)
+    return ImmersionGame.make(**(drawn | {"capacity": capacity}), prices=prices)
+
+
+def an_equilibrium_within_capacities_is_certified(seed, prices) -> None:
+    game = capped(seed, prices)
+    found = game.solve()
+    certificate = found.certificate
+    assert certificate.follower_gap_relative.max() < 1e-9
+    assert not found.converged or certificate.leader_gap_relative.max() < 1e-9
+
+
+# Full leaders at their caps whose rivals share followers short of money with them, or one another's.
+@pytest.mark.parametrize("seed", RATIONED)
+def test_rivals_anticipate_leaders_that_are_full_at_their_caps(seed) -> None:
+    found = capped(seed, "individual").solve()
+    assert (found.shadow_price > 0.0).any()
+    assert found.converged
+    assert found.certificate.leader_gap_relative.max() < 1e-9
+
+
+@pytest.mark.parametrize("seed", OPEN)
+def test_prices_that_no_leader_would_leave_are_an_equilibrium_though_bounds_are_above(seed) -> None:
+    found = capped(seed, "individual").solve()
+    assert found.converged
+    assert found.certificate.leader_gap_relative.max() < 1e-9
+
+
+# In these someone would rather undercut a full leader, or ask so much that another is full.
+@pytest.mark.parametrize(("seed", "prices"), LEAVING)
+def test_prices_that_some_leader_would_leave_are_no_equilibrium(seed, prices) -> None:
+    found = capped(seed, prices).solve()
+    assert not found.converged
+    assert found.certificate.leader_gap_relative.max() > 1e-6
+
+
+def response_is_the_followers_best_within_capacities(seed, prices, capacity) -> None:
     game = ImmersionGame.make(**parameters(seed, capacity=capacity), prices=prices)
     price = price_of(game, seed)
     demand, shadow_price = game.respond(price)
@@ -75,9 +122,7 @@ def test_property_response_is_the_followers_best_within_capacities(seed, prices,
     np.testing.assert_array_equal(game.best_demand(price), demand)
 
 
-@settings(max_examples=100, deadline=None)
-@given(SEEDS, st.floats(0.01, 1.0) | st.just(np.inf))
-def test_property_demand_falls_in_its_own_price_and_rises_in_others(seed, capacity) -> None:
+def demand_falls_in_its_own_price_and_rises_in_others(seed, capacity) -> None:
     game = ImmersionGame.make(**parameters(seed, capacity=capacity, share=1.0), prices="uniform")
     price = price_of(game, seed)
     dearer = price.copy()
@@ -88,9 +133,7 @@ def test_property_demand_falls_in_its_own_price_and_rises_in_others(seed, capaci
     assert np.isfinite(capacity) or (after[1:] >= before[1:] * (1.0 - 1e-10) - 1e-12).all()
 
 
-@settings(max_examples=60, deadline=None)
-@given(SEEDS, PRICES)
-def test_property_names_of_players_do_not_matter(seed, prices) -> None:
+def names_of_players_do_not_matter(seed, prices) -> None:
     given_ = parameters(seed)
     rng = np.random.default_rng(seed)
     rows, columns = (rng.permutation(n) for n in given_["ssim"].shape)
@@ -117,10 +160,8 @@ def test_property_names_of_players_do_not_matter(seed, prices) -> None:
     np.testing.assert_allclose(found.price, plain.price[np.ix_(rows, columns)], rtol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
-@given(SEEDS, PRICES, st.sampled_from([1e-3, 10.0, 1e6]))
-def test_property_units_of_bandwidth_and_money_scale_through(seed, prices, factor) -> None:
-    given_ = parameters(seed, capacity=0.5)
+def units_of_bandwidth_and_money_scale_through(seed, prices, factor) -> None:
+    given_ = parameters(seed, most=(4, 3), capacity=0.5)
     plain = ImmersionGame.make(**given_, prices=prices).solve()
     per_unit = {name: given_[name] * factor for name in ("efficiency", "cost", "price_max")}
     finer = ImmersionGame.make(**(given_ | per_unit | {"capacity": 0.5 / factor}), prices=prices).solve()
@@ -131,9 +172,9 @@ def test_property_units_of_bandwidth_and_money_scale_through(seed, prices, facto
 @pytest.mark.parametrize("prices", ["individual", "uniform"])
 @pytest.mark.parametrize("capacity", [np.inf, 0.3])
 def test_a_batch_is_its_games_one_at_a_time(prices, capacity) -> None:
-    batch = ImmersionGame.make(**parameters(5, (2, 20), most=(8, 5), capacity=capacity), prices=prices)
+    batch = ImmersionGame.make(**parameters(5, (2, 4), most=(8, 5), capacity=capacity), prices=prices)
     together = batch.solve()
-    for place in np.ndindex(2, 20):
+    for place in np.ndindex(2, 4):
         one = ImmersionGame.make(**{name: getattr(batch, name)[place] for name in TABLES}, prices=prices)
         alone = one.solve()
         np.testing.assert_allclose(together.price[place], alone.price, rtol=1e-12)
@@ -158,3 +199,19 @@ def test_capacities_that_do_not_bind_change_no_bit() -> None:
     np.testing.assert_array_equal(found.price, wide.price)
     np.testing.assert_array_equal(found.demand, wide.demand)
     assert (wide.shadow_price == 0.0).all()
+
+
+@pytest.mark.parametrize("examples", [12, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("check", "drawn"),
+    [
+        (an_equilibrium_within_capacities_is_certified, [st.integers(0, 10**6), PRICES]),
+        (equilibrium_is_certified_and_keeps_its_bounds, [SEEDS, PRICES]),
+        (response_is_the_followers_best_within_capacities, [SEEDS, PRICES, st.floats(0.01, 2.0)]),
+        (demand_falls_in_its_own_price_and_rises_in_others, [SEEDS, st.floats(0.01, 1.0) | st.just(np.inf)]),
+        (names_of_players_do_not_matter, [SEEDS, PRICES]),
+        (units_of_bandwidth_and_money_scale_through, [SEEDS, PRICES, st.sampled_from([1e-3, 10.0, 1e6])]),
+    ],
+)
+def test_property(check, drawn, examples) -> None:
+    settings(max_examples=examples, deadline=None)(given(*drawn)(check))()
