@@ -13,12 +13,12 @@ from pydantic import Field
 from simmig import contracts
 from simmig.contracts import Array, Certificate, Equilibrium, FloatArray, GameInputs, PricingGame
 from simmig.errors import InputError
-from simmig.games import _embodied_outcomes as outcomes
-from simmig.games._embodied_certificate import certify
-from simmig.games._embodied_check import AXES, parameters, plain, product, room
-from simmig.games._embodied_gradient import linked
-from simmig.games._embodied_inputs import checked_inputs, deadlines
-from simmig.games._embodied_stage import Stage
+from simmig.games._embodied import outcomes
+from simmig.games._embodied.certificate import certify
+from simmig.games._embodied.check import AXES, parameters, plain, product, room
+from simmig.games._embodied.gradient import linked
+from simmig.games._embodied.inputs import checked_inputs, deadlines
+from simmig.games._embodied.stage import Stage
 
 Effects = Literal["additive", "multiplicative"]
 LeaderModel = Literal["anticipating", "myopic"]

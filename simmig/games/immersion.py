@@ -13,14 +13,14 @@ from pydantic import Field
 from simmig import contracts
 from simmig.contracts import Array, BoolArray, Certificate, Equilibrium, FloatArray, GameInputs, PricingGame
 from simmig.errors import InputError
-from simmig.games import _immersion_outcomes as outcomes
-from simmig.games._immersion_certificate import certify
-from simmig.games._immersion_check import preference, spread
-from simmig.games._immersion_followers import Rows, water_fill
-from simmig.games._immersion_gradient import rationed
-from simmig.games._immersion_pairs import Pairs, matching, pairs_of
-from simmig.games._immersion_rationing import ration, sold_out
-from simmig.games._immersion_uniform import best_price
+from simmig.games._immersion import outcomes
+from simmig.games._immersion.certificate import certify
+from simmig.games._immersion.check import preference, spread
+from simmig.games._immersion.followers import Rows, water_fill
+from simmig.games._immersion.gradient import rationed
+from simmig.games._immersion.pairs import Pairs, matching, pairs_of
+from simmig.games._immersion.rationing import ration, sold_out
+from simmig.games._immersion.uniform import best_price
 
 Prices = Literal["individual", "uniform"]
 
@@ -207,11 +207,11 @@ class ImmersionGame:
         """Return the Stackelberg equilibrium: leaders anticipate what followers buy.
 
         With individual prices it is exact, one small game for each follower. Where two equilibria or more exist (at a
-        kink, see `_immersion_leaders`) it is the one in which all leaders expect the same slope; a leader that cannot
+        kink, see `_immersion`) it is the one in which all leaders expect the same slope; a leader that cannot
         sell posts its cost if competition is the reason, else its cap. `converged` is False if leaders with uniform
         prices chase one another without end, if a leader that is full below its caps shares a follower that is short
         of money with another, or if a leader would rather ask so little that nobody is full, or so much that another
-        is: there is then no equilibrium in pure prices, or none was found (see `_immersion_outcomes`); the certificate
+        is: there is then no equilibrium in pure prices, or none was found (see `_immersion`); the certificate
         says how much a leader could gain.
         """
         return outcomes.stackelberg(self)

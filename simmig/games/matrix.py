@@ -6,14 +6,14 @@ is for two players and mixed strategies, `MatrixGame` for N agents who act in pr
 
 from __future__ import annotations
 
-from simmig.games._matrix_bimatrix import BimatrixGame
-from simmig.games._matrix_certificate import Regret
-from simmig.games._matrix_check import Ties
-from simmig.games._matrix_mixed import Commitment
-from simmig.games._matrix_named import asymmetric_coordination, different_order, penalty
-from simmig.games._matrix_nash import NashEquilibria, Profile
-from simmig.games._matrix_pure import SequentialPlay
-from simmig.games._matrix_sequential import MatrixGame
+from simmig.games._matrix.bimatrix import BimatrixGame
+from simmig.games._matrix.certificate import Regret
+from simmig.games._matrix.check import Ties
+from simmig.games._matrix.mixed import Commitment
+from simmig.games._matrix.named import asymmetric_coordination, different_order, penalty
+from simmig.games._matrix.nash import NashEquilibria, Profile
+from simmig.games._matrix.pure import SequentialPlay
+from simmig.games._matrix.sequential import MatrixGame
 
 __all__ = [
     "BimatrixGame",

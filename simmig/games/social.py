@@ -13,18 +13,17 @@ from pydantic import Field
 
 from simmig import contracts
 from simmig.contracts import Array, BoolArray, Certificate, Equilibrium, FloatArray, GameInputs, PricingGame
-from simmig.games import _social_outcomes as outcomes
-from simmig.games import _social_utilities as utilities
-from simmig.games._certificate import certify
-from simmig.games._social_admm import followers_by_admm, solve_by_admm
-from simmig.games._social_batch import certificates, each, for_each, for_prices
-from simmig.games._social_capacity import Rationed
-from simmig.games._social_gradient import linked
-from simmig.games._social_inputs import check_prices, check_round, made, plain
-from simmig.games._social_market import Market
-from simmig.games._social_solution import stackelberg
-from simmig.games._social_stage import dense, responded, stage
-from simmig.games._social_table import Table
+from simmig.games._social import outcomes, utilities
+from simmig.games._social.admm import followers_by_admm, solve_by_admm
+from simmig.games._social.batch import certificates, each, for_each, for_prices
+from simmig.games._social.capacity import Rationed
+from simmig.games._social.certificate import certify
+from simmig.games._social.gradient import linked
+from simmig.games._social.inputs import check_prices, check_round, made, plain
+from simmig.games._social.market import Market
+from simmig.games._social.solution import stackelberg
+from simmig.games._social.stage import dense, responded, stage
+from simmig.games._social.table import Table
 
 LeaderModel = Literal["anticipating", "myopic"]
 InfeasibleDeadline = Literal["relax", "error"]

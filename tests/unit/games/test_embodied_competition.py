@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from simmig.errors import NoEquilibrium
-from simmig.games import _embodied_leaders
-from simmig.games._embodied_competition import competed
-from simmig.games._embodied_curves import Curves
-from simmig.games._embodied_stage import Stage
+from simmig.games._embodied import leaders
+from simmig.games._embodied.competition import competed
+from simmig.games._embodied.curves import Curves
+from simmig.games._embodied.stage import Stage
 from simmig.games._papers import draw_003
 from simmig.games.embodied import EmbodiedGame
 
@@ -38,9 +38,9 @@ def test_the_short_way_leads_where_the_general_search_does(monkeypatch, effects,
         decided.append(competed(*given))
         return decided[0]
 
-    monkeypatch.setattr(_embodied_leaders, "competed", heard)
+    monkeypatch.setattr(leaders, "competed", heard)
     short = games.solve()
-    monkeypatch.setattr(_embodied_leaders, "competed", undecided)
+    monkeypatch.setattr(leaders, "competed", undecided)
     general = games.solve()
     # What a myopic leader believes it can sell moves with its price: where that is rationed, the search decides.
     assert decided[0][1].all() == (leader_model == "anticipating" or capacity == np.inf)

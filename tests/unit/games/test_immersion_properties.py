@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_immersion import TABLES
 
-from simmig.games._immersion_certificate import follower_gaps
-from simmig.games._immersion_leaders import _BLOCK
+from simmig.games._immersion.certificate import follower_gaps
+from simmig.games._immersion.leaders import _BLOCK
 from simmig.games.immersion import ImmersionGame
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -196,7 +196,7 @@ def test_definiteness_is_proved_and_not_left_to_the_solver(inputs, monkeypatch) 
     def careless(_ties, _local, first, _metric, _accuracy, _parts):
         return np.linalg.solve(np.eye(2) - ties / 10.0, first), np.array([True])
 
-    monkeypatch.setattr("simmig.games._social_pairs.settle_parts", careless)
+    monkeypatch.setattr("simmig.games._social.pairs.settle_parts", careless)
     with pytest.raises(NoEquilibrium, match="not positive definite among the followers of leader 0"):
         Game().build(inputs([30, 30], [5, 5], ties, [1], [15]))
 

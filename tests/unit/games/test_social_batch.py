@@ -53,8 +53,8 @@ def test_games_that_search_far_away_are_in_the_batch() -> None:
 def test_blocks_of_games_do_not_show(monkeypatch) -> None:
     made = parameters(3, (20,), 5, 3)
     whole = SocialGame.make(**made).solve()
-    monkeypatch.setattr("simmig.games._social_search._BLOCK", 50)
-    monkeypatch.setattr("simmig.games._social_search._BLOCK_TRIALS", 500)
+    monkeypatch.setattr("simmig.games._social.search._BLOCK", 50)
+    monkeypatch.setattr("simmig.games._social.search._BLOCK_TRIALS", 500)
     parts = SocialGame.make(**made).solve()
     for name in FOUND:
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from simmig.games._certificate_concave import concave_gains
-from simmig.games._certificate_scenes import whole_scene
-from simmig.games._social_followers import respond
-from simmig.games._social_leaders import Leaders
+from simmig.games._social.certificate_concave import concave_gains
+from simmig.games._social.certificate_scenes import whole_scene
+from simmig.games._social.followers import respond
+from simmig.games._social.leaders import Leaders
 from simmig.games.social import Game
 
 SEEDS = st.integers(0, 10**6)

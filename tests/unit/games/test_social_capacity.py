@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simmig.errors import NoEquilibrium
 from simmig.games._papers import draw_002
-from simmig.games._social_admission import first_lost
+from simmig.games._social.admission import first_lost
 from simmig.games.social import Game, SocialGame
 
 UNIT_HZ = 1e7

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simmig.games._social_followers import derivative, respond
-from simmig.games._social_slopes import own_slopes
+from simmig.games._social.followers import derivative, respond
+from simmig.games._social.slopes import own_slopes
 from simmig.games.social import Game
 
 SEEDS = st.integers(0, 10**6)

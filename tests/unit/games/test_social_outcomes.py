@@ -8,8 +8,8 @@ import pytest
 from scipy.optimize import minimize
 
 from simmig.errors import InputError, NoEquilibrium
-from simmig.games._social_outcomes import best_price, monopoly, simultaneous, social_optimum, welfare
-from simmig.games._social_planner import Planner, check_bounded, is_bounded
+from simmig.games._social.outcomes import best_price, monopoly, simultaneous, social_optimum, welfare
+from simmig.games._social.planner import Planner, check_bounded, is_bounded
 from simmig.games.social import Game, SocialGame
 
 UNTIED = np.zeros((2, 2))

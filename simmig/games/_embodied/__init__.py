@@ -1,0 +1,1 @@
+"""The embodied game of 003, in parts."""

@@ -1,0 +1,1 @@
+"""The immersion game of 001, in parts."""

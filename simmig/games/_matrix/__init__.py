@@ -1,0 +1,1 @@
+"""Bimatrix games, in parts."""

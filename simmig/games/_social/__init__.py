@@ -1,0 +1,1 @@
+"""The social game of 002, in parts."""
