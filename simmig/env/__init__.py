@@ -1,0 +1,1 @@
+"""Environments for learners: the repeated game in tensors, and the simulation itself."""

@@ -1,0 +1,1 @@
+"""What learned agents share: networks, policy optimisation, pruning, checkpoints, evaluation."""

@@ -1,0 +1,85 @@
+"""How an agent is trained: the settings of a learner, without any tensor, so that an agent's file can state its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LeadersPart = Literal["learn", "random"]
+FollowersPart = Literal["learn", "random", "best_reply"]
+
+
+class Pruning(BaseModel):
+    """Dynamic structured pruning of 001, Algorithm 2: hidden neurons of the actor are dropped while it learns."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    sparsity: float = Field(default=0.85, ge=0.0, lt=1.0, description="share of hidden neurons gone at the end")
+    first: float = Field(default=0.0, ge=0.0, lt=1.0, description="share of hidden neurons gone at the start")
+    begin: float = Field(default=0.2, ge=0.0, le=1.0, description="when pruning begins, share of the iterations")
+    end: float = Field(default=0.7, ge=0.0, le=1.0, description="when the last neuron goes, share of the iterations")
+    every: int = Field(default=5, ge=1, description="iterations between two steps of pruning")
+    threshold: Literal["quantile", "cumulative", "literal"] = Field(
+        default="quantile",
+        description="quantile: the least important share of each layer goes; cumulative: those that together have this "
+        "share of the layer's importance; literal: equation (50) as printed, which may leave no neuron at all",
+    )
+
+
+class Recipe(BaseModel):
+    """Everything that training an agent depends on but for the market, the seed and the number of threads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    leaders: LeadersPart = Field(default="learn", description="what leaders do while training")
+    followers: FollowersPart = Field(default="best_reply", description="what followers do while training")
+    leaders_see: Literal["own", "public", "set", "full"] = Field(default="own", description="what a leader observes")
+    followers_see: Literal["own", "public", "full"] = Field(default="own", description="what a follower observes")
+    history: int = Field(default=3, ge=1, le=100, description="past slots that are seen, L")
+    slots: int = Field(default=100, ge=1, description="slots of an episode, T")
+    network: Literal["mlp", "lstm", "set"] = Field(default="mlp", description="body of actor and critic")
+    weights: Literal["own", "shared", "generated"] = Field(
+        default="own", description="own: a network for each player; shared: one for all; generated: by a hypernetwork"
+    )
+    width: int = Field(default=64, ge=1, le=4096, description="neurons of a hidden layer")
+    cells: int = Field(default=64, ge=1, le=4096, description="units of an LSTM layer")
+    critic: Literal["own", "central"] = Field(
+        default="own", description="what the critic sees: what its player sees, or what all players of the side see"
+    )
+    distribution: Literal["squashed", "beta"] = Field(default="squashed", description="law of the actions")
+    credit: Literal["joint", "each"] = Field(
+        default="each",
+        description="each: where a leader prices every follower by itself, a price is judged by what that follower "
+        "brought, which the leader sees; joint: all prices of a leader by its whole profit",
+    )
+    algorithm: Literal["ppo", "a2c", "a3c"] = Field(default="ppo", description="rule of the update")
+    workers: int = Field(default=4, ge=1, le=64, description="a3c: workers whose gradients come late in turn")
+    games: int = Field(default=64, ge=1, description="markets played side by side")
+    steps: int = Field(default=8, ge=1, description="slots of each market between two updates")
+    iterations: int = Field(default=200, ge=0, description="updates, each over games x steps slots")
+    learning_rate: float = Field(default=3e-3, gt=0.0, description="step of Adam at the start")
+    final_rate: float = Field(
+        default=0.1, ge=0.0, le=1.0, description="learning rate at the end over that at the start"
+    )
+    epochs: int = Field(default=4, ge=1, description="passes over the slots of one update")
+    minibatches: int = Field(default=4, ge=1, description="parts of one pass")
+    clip: float = Field(default=0.2, gt=0.0, description="ppo: bound of the ratio, kappa of 001 (41), epsilon of 002")
+    discount: float = Field(default=0.0, ge=0.0, lt=1.0, description="worth of the next slot, gamma")
+    trace: float = Field(default=0.95, ge=0.0, le=1.0, description="lambda of the generalised advantage")
+    entropy: float = Field(default=0.0, ge=0.0, description="weight of the entropy bonus")
+    deviation: float = Field(
+        default=1.5,
+        gt=0.0,
+        description="spread of the actions at the start, before squashing; 1.5 tries nearly all the interval, "
+        "so that a price at which somebody buys is found",
+    )
+    value_weight: float = Field(default=0.5, gt=0.0, description="weight of the critic's loss")
+    most_gradient: float = Field(default=0.5, gt=0.0, description="largest norm of a player's gradient")
+    average: float = Field(
+        default=0.98,
+        ge=0.0,
+        lt=1.0,
+        description="the policy kept is the mean of the actors, this much of it the old one",
+    )
+    pruning: Pruning | None = Field(default=None, description="pruning of the actor's hidden layers, or none")

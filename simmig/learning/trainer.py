@@ -1,0 +1,167 @@
+"""Training: play some slots, update each side that learns, again; every number follows from recipe, market and seed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from simmig.env.market import Market, Played
+from simmig.env.observations import Observation, followers_see, leaders_see
+from simmig.learning.late_workers import LateWorkers
+from simmig.learning.learner import Learner, Shape
+from simmig.learning.pruning import Pruner
+from simmig.learning.recipe import FollowersPart, LeadersPart, Recipe
+from simmig.learning.updates import Rollout, batch_of, learn
+from simmig.rng import stream
+
+
+@dataclass(slots=True)
+class Side:
+    """One side that learns: what it sees, its learner, and how it is updated."""
+
+    name: str
+    see: Callable[[], Observation]
+    learner: Learner
+    optimiser: torch.optim.Optimizer
+    workers: LateWorkers | None
+    pruner: Pruner | None
+
+
+class Trainer:
+    """A training run: call `iterate` until `iteration` reaches the recipe's, then keep `sides`."""
+
+    def __init__(self, market: Market, recipe: Recipe, seed: int) -> None:
+        self.market, self.recipe = market, recipe
+        self.draw = Generator().manual_seed(int(stream(seed, "learner").integers(2**62)))
+        self.iteration, self.plays = 0, 0
+        wide = market.has_individual_prices
+        actions = market.followers if wide else 1
+        rewards = actions if wide and recipe.credit == "each" else 1
+        self.sides: dict[str, Side] = {}
+        if recipe.leaders == "learn":
+            self._add("leaders", lambda: leaders_see(market, recipe.leaders_see), (market.leaders, actions, rewards))
+        if recipe.followers == "learn":
+            see = recipe.followers_see
+            market.post(torch.full_like(market.payoffs.cost, 0.5))  # so that followers have something to look at
+            self._add("followers", lambda: followers_see(market, see), (market.followers, market.leaders, 1))
+
+    def iterate(self) -> dict[str, Any]:
+        """Play, learn, and return what happened as a row of the learning curve."""
+        started = time.process_time()
+        recipe = self.recipe
+        rate = 1.0 - (1.0 - recipe.final_rate) * self.iteration / max(recipe.iterations, 1)
+        for side in self.sides.values():
+            if side.workers is not None:
+                side.workers.take_up(side.learner, self.iteration)
+        rollouts, means = self._play()
+        for side in self.sides.values():
+            for group in side.optimiser.param_groups:
+                group["lr"] = recipe.learning_rate * rate
+            batch = batch_of(side.learner, rollouts[side.name], recipe)
+            if side.workers is not None:
+                side.workers.learn(side.learner, side.optimiser, batch, recipe, self.draw)
+            else:
+                learn(side.learner, side.optimiser, batch, recipe, self.draw)
+            if side.pruner is not None:
+                side.pruner.step(self.iteration, recipe.iterations)
+        self.iteration += 1
+        self.plays += recipe.games * recipe.steps
+        return {
+            "iteration": self.iteration,
+            "plays": self.plays,
+            "cpu_s": time.process_time() - started,
+            **means,
+        }
+
+    @torch.no_grad()
+    def _play(self) -> tuple[dict[str, Rollout], dict[str, Any]]:
+        """Play `steps` slots with the present policies; return what each learning side saw, did and got, and means."""
+        market, recipe = self.market, self.recipe
+        notes: dict[str, list[Any]] = {name: [] for name in self.sides}
+        is_over, sums = [], None
+        for _ in range(recipe.steps):
+            active = market.payoffs.eligible
+            price = self._act("leaders", recipe.leaders, notes, market.payoffs.cost.shape)
+            assert price is not None  # a recipe lets followers reply, leaders cannot
+            market.post(price)
+            bought = self._act("followers", recipe.followers, notes, active.shape)
+            played = market.buy(bought)
+            is_over.append(played.is_over)
+            self._pay(notes, played, active)
+            sums = _added(sums, played)
+        rollouts = {}
+        for name, side in self.sides.items():
+            seen, raw, density, reward, is_active = zip(*notes[name], strict=True)
+            rollouts[name] = Rollout(
+                list(seen),
+                raw=torch.stack(raw),
+                log_density=torch.stack(density),
+                reward=torch.stack(reward),
+                is_over=is_over,
+                is_active=torch.stack(is_active),
+                last=side.see(),
+            )
+        assert sums is not None
+        return rollouts, {key: (value / recipe.steps).tolist() for key, value in sums.items()}
+
+    def _act(
+        self, name: str, part: LeadersPart | FollowersPart, notes: dict[str, list[Any]], shape: torch.Size
+    ) -> Tensor | None:
+        """Return the shares of one side, [B, J], [B, I, J], or None for the followers' best reply."""
+        if part == "best_reply":
+            return None
+        if part == "random":
+            return torch.rand(shape, generator=self.draw, dtype=torch.float64)
+        side = self.sides[name]
+        seen = side.see()
+        law = side.learner.actor(seen)
+        raw = law.draw(self.draw)
+        notes[name].append((seen, raw, law.log_density(raw)))
+        return to_shares(name, law.share(raw), len(shape) == 3)
+
+    def _pay(self, notes: dict[str, list[Any]], played: Played, eligible: Tensor) -> None:
+        if "leaders" in notes:
+            profit, is_active = played.profit, eligible.any(1)
+            if profit.ndim == 3:
+                is_joint = self.sides["leaders"].learner.shape.rewards == 1
+                reward = profit.sum(1).T[..., None] if is_joint else profit.permute(2, 0, 1)
+                mask = is_active.T[..., None] if is_joint else eligible.permute(2, 0, 1)
+            else:
+                reward, mask = profit.T[..., None], is_active.T[..., None]
+            notes["leaders"][-1] += (reward, mask)
+        if "followers" in notes:
+            notes["followers"][-1] += (played.utility.T[..., None], eligible.any(2).T[..., None])
+
+    def _add(self, name: str, see: Callable[[], Observation], numbers: tuple[int, int, int]) -> None:
+        recipe = self.recipe
+        agents, actions, rewards = numbers
+        learner = Learner(recipe, Shape(agents, see().sizes, actions, rewards), self.draw)
+        parameters = [*learner.actor.parameters(), *learner.critic.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, eps=1e-5)
+        workers = LateWorkers(learner, recipe.workers) if recipe.algorithm == "a3c" else None
+        pruner = Pruner(learner.actor, recipe.pruning) if recipe.pruning is not None else None
+        self.sides[name] = Side(name, see, learner, optimiser, workers, pruner)
+
+
+def to_shares(name: str, share: Tensor, is_wide: bool) -> Tensor:
+    """Return a side's actions [N, B, A] as the market takes them: [B, J], or [B, I, J]."""
+    if name == "followers":
+        return share.transpose(0, 1)
+    return share.permute(1, 2, 0) if is_wide else share[..., 0].T
+
+
+def _added(sums: dict[str, Tensor] | None, played: Played) -> dict[str, Tensor]:
+    """Return running sums of mean profit and price of each leader and utility of each follower."""
+    wide = played.profit.ndim == 3
+    now = {
+        "profit": (played.profit.sum(1) if wide else played.profit).mean(0),
+        "price": (played.price.mean(1) if wide else played.price).mean(0),
+        "utility": played.utility.nan_to_num(nan=0.0).mean(0),
+        "demand": played.demand.nan_to_num(nan=0.0).sum(2).mean(0),
+    }
+    return now if sums is None else {key: value + now[key] for key, value in sums.items()}
