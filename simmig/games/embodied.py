@@ -219,10 +219,9 @@ class EmbodiedGame:
         """Return the followers' equilibrium among themselves, demands [..., I, J] and shadow prices [..., J].
 
         Effects only add, so of several equilibria there is a least one, which followers reach who start from nothing:
-        that is the answer wherever demand has a bound and deadlines and capacities are slack. Otherwise it is the
-        normalised one, in which a unit at j costs everybody the shadow price s_j more in the marginal condition (it is
-        not paid). The additive game with a complement has purchases at which no follower gains by a small change or at
-        a single leader; that it cannot gain at several leaders at once is checked by `solve` and `certify`.
+        that is the answer wherever deadlines and capacities are slack. Otherwise it is the normalised one, in which a
+        unit at j costs everybody the shadow price s_j more in the marginal condition (it is not paid). In the additive
+        game with a complement no follower gains by a small change or at one leader; `certify` checks several.
 
         Raises NoEquilibrium if demand has no bound, or deadlines cannot be met; in a batch such a game is NaN.
         """
@@ -231,10 +230,11 @@ class EmbodiedGame:
     def solve(self) -> Equilibrium:
         """Return the Stackelberg equilibrium; `converged` is False if the leaders chase one another without end.
 
-        A leader does not move to a price at which its followers' demand has no bound (it counts as -inf), and one that
-        cannot sell at a profit posts its cap. No equilibrium, hence NoEquilibrium or a line in `failures`: demand
-        without bound at every price; a leader whose best price is the edge beyond which demand has no bound; a follower
-        that gains without bound, or at all, by buying more at several leaders at once.
+        It is False too where one would post the price beyond which deadlines and capacities clash.
+
+        A price at which demand has no bound counts as -inf, and a leader that cannot sell at a profit posts its cap. No
+        equilibrium, hence NoEquilibrium or a line in `failures`: demand without bound at every price; a leader whose
+        best price is the edge of that; a follower that gains by buying more at several leaders at once.
         """
         return outcomes.stackelberg(self.plain)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,12 +15,12 @@ from simmig.contracts import Array, BoolArray, Certificate, Equilibrium, FloatAr
 from simmig.errors import InputError
 from simmig.games._immersion import outcomes
 from simmig.games._immersion.certificate import certify
-from simmig.games._immersion.check import preference, spread
+from simmig.games._immersion.check import check_prices, preference, spread
 from simmig.games._immersion.followers import Rows, water_fill
 from simmig.games._immersion.gradient import rationed
 from simmig.games._immersion.pairs import Pairs, matching, pairs_of
 from simmig.games._immersion.rationing import ration, sold_out
-from simmig.games._immersion.uniform import best_price
+from simmig.games._immersion.replies import best_price
 
 Prices = Literal["individual", "uniform"]
 
@@ -102,8 +102,7 @@ class ImmersionGame:
 
         Raises InputError that names the parameter, the player and the game.
         """
-        if prices not in ("individual", "uniform"):
-            raise InputError(f'game immersion: prices is {prices!r}, expected "individual" or "uniform"')
+        check_prices(prices)
         if not 0.0 < bandwidth_unit_hz < np.inf:
             raise InputError(f"game immersion: bandwidth_unit_hz is {bandwidth_unit_hz!r}, expected a number above 0")
         full, is_open = spread(
@@ -127,6 +126,14 @@ class ImmersionGame:
     def individual_prices(self) -> bool:
         """Whether a leader prices every follower by itself."""
         return self.prices == "individual"
+
+    def repriced(self, prices: Prices) -> ImmersionGame:
+        """Return the same games with one price for every pair ("individual"), or one per leader ("uniform").
+
+        A uniform price is at most the least cap of the followers that its leader can serve. InputError for other names.
+        """
+        check_prices(prices)
+        return replace(self, prices=prices)
 
     def rows(self, like: Array) -> Rows:
         """Return the followers' parameters in slots, in the array library of `like`."""
@@ -228,7 +235,8 @@ class ImmersionGame:
     def best_price(self, price: FloatArray) -> FloatArray:
         """Return every leader's own best prices while the others' stand, shape of `price`.
 
-        Exact; with individual prices a finite capacity, which ties one follower's price to another's, is left out.
+        Exact within the leader's own capacity, if its caps are the same for all followers; that a rival may be sold
+        out is left out.
         """
         return best_price(self, price)
 

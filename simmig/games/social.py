@@ -199,7 +199,8 @@ class SocialGame:
         A follower acts as if a unit of leader j cost p_j + s_j, but pays p_j, and is paired by p_j: the normalised
         equilibrium of the followers who share the capacities, s_j (capacity_j - sum_i b_ij) = 0. Deadlines that
         capacities cannot meet together are kept in the order of the followers, each as long as those kept can be met;
-        the others are dropped, or with infeasible_deadline = "error" NoEquilibrium is raised.
+        the others are dropped, or with infeasible_deadline = "error" NoEquilibrium names the follower, and the game of
+        a batch; `solve` lists such games in `failures` and solves the others.
         """
         return responded(*self._at(price))
 
@@ -221,7 +222,10 @@ class SocialGame:
         its price alone: its best price against its own, the followers answering both times; a myopic leader's by its
         own belief, that the social gain, and shadow prices of the others, stay as they are.
         """
-        return certificates(*self._plain()._at(plain(price)), plain(demand), certify)
+        game, posted = for_prices(self._plain(), plain(price))
+        is_failed = np.isnan(posted).all(axis=-1, keepdims=True) & (posted.ndim > 1)  # a game of a batch without answer
+        check_prices(game, np.where(is_failed, game.price_max, posted))
+        return certificates(game, posted, plain(demand), certify)
 
     def best_price(self, price: FloatArray) -> FloatArray:
         """Return every leader's best price over its whole range, the others' standing, shape [..., J]."""
@@ -235,7 +239,7 @@ class SocialGame:
     def social_optimum(self) -> Equilibrium:
         """Return the prices, which set the pairing, and the demands in time that maximise welfare.
 
-        InputError where a capacity is finite: the planner does not know capacities.
+        The shadow prices are what welfare gains from one more unit of a leader's capacity.
         """
         return each(self._plain(), outcomes.social_optimum, self)
 
@@ -248,14 +252,11 @@ class SocialGame:
         return each(self._plain(), outcomes.simultaneous, self)
 
     def solve_by_admm(self) -> Equilibrium:
-        """Return the Stackelberg equilibrium by Algorithm 1 of 002; InputError where a capacity is finite."""
+        """Return the Stackelberg equilibrium by Algorithm 1 of 002, with capacities as one more constraint."""
         return each(self._plain(), lambda game: solve_by_admm(game)[0], self)
 
     def best_demand_by_admm(self, price: FloatArray) -> FloatArray:
-        """Return the followers' equilibrium by the inner loop of Algorithm 1, shape [..., I, J].
-
-        InputError where a capacity is finite.
-        """
+        """Return the followers' equilibrium by the inner loop of Algorithm 1, shape [..., I, J]."""
         game, posted = self._plain()._at(plain(price))
         return for_each(game, posted, lambda one, at: followers_by_admm(one, at).demand)
 

@@ -211,10 +211,15 @@ def _limited(market: Market, price: FloatArray) -> Reply:
         again = settle(maps.take(is_finite[rest]), found.x[rest], _LOOSE, 5 * _STEPS)
         demand[is_finite], iterations[is_finite] = found.x, found.iterations
         demand[is_finite[rest]] = np.where(again.has_settled[:, None], again.x, np.nan)
-    bought, shadow, multiplier = maps.solve(np.where(np.isfinite(demand), demand, 0.0))
-    is_bounded = np.isfinite(demand).all(axis=1) & np.isfinite(bought).all(axis=(1, 2))
+    is_bounded: BoolArray = np.asarray(np.isfinite(demand).all(axis=1))
+    bought, shadow = np.full(market.place.shape, np.nan), np.zeros(market.capacity.shape)
+    multiplier = np.zeros(market.deadline_s.shape)
+    rows = np.flatnonzero(is_bounded)
+    last = maps.take(rows)
+    bought[rows], shadow[rows], multiplier[rows] = last.solve(demand[rows])
+    is_bounded[rows] = last.holds(bought[rows])
+    is_bounded &= np.isfinite(bought).all(axis=(1, 2))
     is_bounded &= np.isfinite(shadow).all(axis=1) & np.isfinite(multiplier).all(axis=1)
-    is_bounded &= maps.holds(bought)
     bought = np.where(is_bounded[:, None, None], bought, np.nan)
     return Reply(bought, shadow, multiplier, is_bounded, iterations)
 

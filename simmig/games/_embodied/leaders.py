@@ -4,7 +4,8 @@ A leader's earnings are smooth but for three kinds of price: where a follower st
 slope jumps up, so no maximum is there; where sales reach the capacity it jumps down, and that price is often the best.
 Below the price at which demand loses its bound they are -inf. Where followers answer each leader by itself that is
 left to `competition.py`; for the rest a scan over the whole range finds the right hill, Newton's method its top,
-and a second scan, with the others where they have settled, is the proof.
+and a second scan, with the others where they have settled, is the proof. The edge beyond which deadlines and capacities
+cannot be kept together can be a best price too: it is approached by halves and not called converged.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ _FINER = 8  # times as many where a trial is cheap and only games with several h
 _ZOOMS = 3  # of a scan, each to a third of the bracket
 _REPLY_ZOOMS = 15  # to 1e-8 of the range: earnings are flatter than rounding nearer the top
 _INSIDE = np.arange(1, 6) / 6.0
+_NEAR = np.array([1e-5, 5e-5, 2.5e-4, 1.25e-3, 6e-3, 0.03])  # in parts of the range
 _STEP = 1e-4  # of the price, for differences: their error is 1e-8 of the price
 _FAR = 0.2  # largest move of one step, in parts of the range
 _TOLERANCE = 1e-10
-_STEPS = 60
-_ROUNDS = 12  # scans before the leaders are said to chase one another
+_STEPS = 30
+_ROUNDS = 8  # scans before the leaders are said to chase one another
 _BETTER = 1e-10  # relative gain that is worth a jump, above rounding
 _DROP = 1e-9  # relative, above rounding
 _LAST_STEPS = 44  # halvings that find a drop to rounding
@@ -71,13 +73,26 @@ def equilibrium(trials: Trials, low: FloatArray, high: FloatArray, start: FloatA
         found.iterations[rows] += climbed.iterations + 1
         best, is_better, is_edge = _scanned(part, price, *bounds)
         found.on_edge[rows] = np.where(is_edge.any(axis=1), is_edge.argmax(axis=1), -1)
-        is_done = ~is_better.any(axis=1) & climbed.has_settled
+        is_done: BoolArray = np.asarray(~is_better.any(axis=1))
         # Half of those who gain move where all would circle.
         moves = is_better & ((turn < _ROUNDS // 2) | (np.cumsum(is_better, axis=1) == 1))
         found.price[rows] = np.where(is_done[:, None] | ~moves, price, best)
-        found.converged[rows[is_done]] = True
+        found.converged[rows[is_done]] = ~_is_on_brink(part, price, *bounds)[is_done]
         rows = rows[~is_done & (found.on_edge[rows] < 0)]
     return found
+
+
+def _is_on_brink(trials: Trials, price: FloatArray, low: FloatArray, high: FloatArray) -> BoolArray:
+    """Return where a leader stands next to prices without an answer, as deadlines and capacities clash there: [N].
+
+    It would go to the very edge, where shadow prices have no bound: how much is left to gain is known to few digits.
+    """
+    if trials.stage.is_apart:
+        return np.zeros(len(price), dtype=bool)
+    step = (high - low) * _NEAR[0]
+    tried = np.clip(np.stack([price - step, price, price + step]), low, high)
+    is_open = np.isfinite(trials.believed(price).values(price, tried)[0])
+    return np.asarray((is_open[1] & ~is_open.all(axis=0)).any(axis=1))
 
 
 def best_reply(trials: Trials, price: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
@@ -92,7 +107,10 @@ def _scanned(
     trials = trials.believed(price)
     count = _GRID * (_FINER if trials.stage.is_apart else 1)
     share = np.concatenate([np.linspace(0.0, 0.5, 2 * count // 3, endpoint=False), np.linspace(0.5, 1.0, count // 3)])
-    tried = np.concatenate([low + (high - low) * share[:, None, None], price[None]])
+    wide = (high - low) * share[:, None, None]
+    # Where a rival fills up earnings can bend upwards: flat on average at the own price, they rise a little way off.
+    near = np.clip(price + (high - low) * np.concatenate([-_NEAR, _NEAR])[:, None, None], low, high)
+    tried = np.concatenate([low + wide, near, price[None]])
     value, shadow = trials.values(price, tried)
     own, first = value[-1], value
     for _ in range(zooms):

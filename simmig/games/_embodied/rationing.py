@@ -13,6 +13,9 @@ from simmig.games._embodied.replies import Pairs, best_reply, sending_s
 _HALVINGS = 100  # of a bracket at most, chords between
 _STEPS = 40  # of Newton's method
 _FOUND = 1e-13  # relative
+_SOLD_OUT = 1e-9  # relative
+_RIDGE = 1e-12  # relative: limits that clash make the system singular
+_DEAREST = 1e9  # a shadow price with which nobody can be served in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,17 @@ def rationed_in_time(
         matrix[..., columns, columns] += fall.sum(axis=2)
         matrix = np.where(is_full[..., None], matrix, 0.0)
         matrix[..., columns, columns] = np.where(is_full, matrix[..., columns, columns], 1.0)
-        matrix[..., columns, columns] = np.maximum(matrix[..., columns, columns], 1e-9)
+        matrix[..., columns, columns] = np.maximum(matrix[..., columns, columns], 1e-9) * (1.0 + _RIDGE)
         step = np.linalg.solve(matrix, np.where(is_full & np.isfinite(over), over, 0.0)[..., None])[..., 0]
-        after = np.maximum(shadow + step, least)
+        after = np.clip(shadow + step, least, least + _DEAREST)
         moved, shadow = np.abs(after - shadow) > _FOUND * (1.0 + shadow), after
         if not moved.any():
             break
     bought = best_reply(pairs, net + shadow[:, :, None], left_s)
-    is_found = (~moved & ~(bought.sum(axis=2) > capacity * (1.0 + 1e-9))).all(axis=2)
+    sold = bought.sum(axis=2)
+    # Where limits nearly clash shadow prices are known to few digits, and what is sold to many.
+    is_sold_out = (shadow > least) & (sold >= capacity * (1.0 - _SOLD_OUT))
+    is_found = ((~moved | is_sold_out) & ~(sold > capacity * (1.0 + _SOLD_OUT))).all(axis=2)
     return np.where(is_found[:, :, None, None], bought, np.nan), np.where(is_found[:, :, None], shadow, 0.0)
 
 

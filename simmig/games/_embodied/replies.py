@@ -50,7 +50,7 @@ def _in_time(pairs: Pairs, net: FloatArray, left_s: FloatArray) -> FloatArray:
         push = np.exp(log)[:, None] * pairs.work_s
         bought = _bought(pairs, net, np.exp(log))
         sending = sending_s(pairs, bought)
-        excess = np.log(sending / left_s)
+        excess = np.log(sending) - np.log(left_s)
         low, high = np.where(excess > 0.0, log, low), np.where(excess > 0.0, high, log)
         is_free = (pairs.theta > 0.0) & (bought < pairs.most) & np.isfinite(bought)
         b = np.where(is_free, bought, 1.0)

@@ -21,6 +21,7 @@ _ROUNDS = 12  # between the two kinds of multipliers: hardly ever more than one,
 _JOINT = 12  # of Newton's method on both: from near by 3 or 4 are taken
 _CLOSE = 1e-9  # a step after which the next is rounding
 _KEPT = 1e-13  # relative, by which rounding may exceed a limit
+_LEAST = 0.02  # share of a multiplier that one step of Newton's method on both leaves
 _WIDEST = 4.0  # largest step in the logarithm of a multiplier
 
 
@@ -125,17 +126,34 @@ class Sharing:
             *there, is_found = part._joint(some, shadow_now, multiplier_now)
             done = rows[is_found]
             demand[done], shadow[done], multiplier[done] = (x[is_found] for x in there)
-            left = np.flatnonzero(~is_found)
+            demand[rows[~is_found]] = np.inf
+            left = np.flatnonzero(~is_found & ~part._clash(shadow_now, multiplier_now))
             rows, part, some = rows[left], part.take(left), some.take(left)
             shadow_now, multiplier_now = shadow_now[left], multiplier_now[left]
             if not len(rows):
                 break
-        demand[rows] = np.inf
         return demand, shadow, multiplier
 
     def take(self, scenes: IntArray) -> Sharing:
         """Return the limits of some scenes."""
         return Sharing(self.market.take(scenes), self.weighted_work[scenes], self.time_left_s[scenes])
+
+    def _clash(self, shadow: FloatArray, multiplier: FloatArray) -> BoolArray:
+        """Return where these multipliers prove that the limits cannot be kept together, shape [S].
+
+        sum_i m_i (sum_j theta w / b - left_i) + sum_j t_j (sum_i b - C_j) <= 0 for purchases that keep the limits, at
+        any m, t >= 0, and theta w m / b + t b is never below 2 sqrt(theta w m t).
+        """
+        market = self.market
+        is_timed, is_finite = np.isfinite(self.time_left_s), np.isfinite(market.capacity)
+        theta = self.weighted_work / np.where(market.work_s > 0.0, market.work_s, 1.0)
+        mean = theta.sum(axis=2) / np.maximum(market.is_pair.sum(axis=2), 1)
+        m, t = np.where(is_timed, multiplier, 0.0), np.where(is_finite, shadow * mean, 0.0)
+        with np.errstate(invalid="ignore"):
+            least = 2.0 * np.sqrt(self.weighted_work * market.of_pair(m) * t[:, :, None]).sum(axis=(1, 2))
+            most = np.where(is_timed, m * self.time_left_s, 0.0).sum(axis=1)
+            most = most + np.where(is_finite, t * market.capacity, 0.0).sum(axis=1)
+            return np.asarray((least > most * (1.0 + _KEPT)) | (is_timed & (self.time_left_s <= 0.0)).any(axis=1))
 
     def _joint(
         self, terms: Terms, shadow: FloatArray, multiplier: FloatArray
@@ -170,7 +188,8 @@ class Sharing:
                 after = np.maximum(shadow + raised, 0.0)
                 is_small = (np.abs(after - shadow) <= _CLOSE * (1.0 + shadow)).all(axis=1)
                 is_small &= (np.abs(moved) <= _CLOSE).all(axis=1)
-            shadow, multiplier = np.nan_to_num(after), multiplier * np.exp(np.nan_to_num(moved))
+            # Along a straight line: where limits nearly clash, s and mu w / b^2 rise together and b hardly moves.
+            shadow, multiplier = np.nan_to_num(after), multiplier * np.maximum(1.0 + np.nan_to_num(moved), _LEAST)
             if bool((is_small | ~np.isfinite(raised).all(axis=1)).all()):
                 break
         demand, _ = terms.demand(shadow, self._push(multiplier))

@@ -27,6 +27,7 @@ _ROUNDS = 25  # about 6 are needed, more where a budget is just spent
 _FEW = 12  # steps from a good guess of shadow prices; games that need more do not settle
 _STILL = 1e-11  # of a price: the profit is flat there, so what is lost is of the square of it
 _OVER = 1e-9  # of a capacity
+_ABOUT = 1e-9  # of a price
 _LEAST_START = 1e-3  # of what is reached: a seller in a slot must start somewhere above 0
 _RIDGE = 1e-12  # of a slope: where all money of some followers goes to full leaders, their shadow prices may all rise
 
@@ -41,7 +42,8 @@ def anticipate(sellers: Sellers, value: FloatArray, asked: Asked) -> tuple[Float
     start, is_found, rounds = lay(asked.start, shape), np.ones(len(value), np.bool_), np.zeros(len(value), np.int64)
     is_full = _full_at_caps(sellers, value, asked)
     is_short = ~asked.is_slack.reshape(shape[:2])[..., None]
-    buys = lay(asked.level * stand(sellers.score) - asked.start, shape) > 0.0
+    # Who is about to buy holds its level there, which it need not: the full leader is dearer than it looks.
+    buys = lay(asked.level * stand(sellers.score) - asked.start * (1.0 - _ABOUT), shape) >= 0.0
     meets = is_short & buys & is_full[sellers.games(), sellers.leader]
     left = np.flatnonzero(meets.any(axis=(1, 2)))
     if left.size:
@@ -67,7 +69,7 @@ def _settle(
     for count in range(1, _ROUNDS + 1):
         at, shadow_price, is_answered = _answered(sellers, price, shadow_price)
         share = at.binds.astype(float) if share is None else share
-        response = _response(sellers, price, at, is_full, share)
+        response = _response(sellers, price, at, is_full, share, value)
         if inverse_sigma is None:
             inverse_sigma = np.where(at.binds, 1.0 / np.maximum(response.slope, 1e-300), 0.0)
         share = np.clip(inverse_sigma * response.slope, 0.0, 1.0)
@@ -124,7 +126,9 @@ class _Response(NamedTuple):
     earned: FloatArray
 
 
-def _response(sellers: Sellers, price: FloatArray, at: Demand, is_full: BoolArray, share: FloatArray) -> _Response:
+def _response(
+    sellers: Sellers, price: FloatArray, at: Demand, is_full: BoolArray, share: FloatArray, value: FloatArray
+) -> _Response:
     """Return the response; `share[G, I]` is 1 for followers whose budget binds, 0 if it does not, between at a kink."""
     leaders, is_k = is_full.shape[1], is_full[sellers.games(), sellers.leader]
     spends = price * at.rises
@@ -136,7 +140,8 @@ def _response(sellers: Sellers, price: FloatArray, at: Demand, is_full: BoolArra
     own = matrix[:, diagonal, diagonal]
     matrix[:, diagonal, diagonal] = np.where(total > 0.0, own + _RIDGE * total, 1.0)
     inverse = eliminate(matrix, np.broadcast_to(np.eye(leaders), matrix.shape))
-    margin = np.where(is_k, 0.0, (1.0 - sellers.cost / price) * spends)
+    cost = sellers.cost + value[sellers.games(), sellers.leader]
+    margin = np.where(is_k, 0.0, (1.0 - cost / price) * spends)
     earns = jacobian_of(sellers.leader, np.zeros_like(margin), margin, into, leaders)
     earned = np.zeros_like(earns)
     for k in range(leaders):
@@ -179,8 +184,10 @@ def _as_seen(
     fixed = np.where(is_k & buys, spent - reach + begin, 0.0).sum(axis=-1)
     begin = np.where(reach > 0.0, begin, price / sellers.efficiency)
     cost = sellers.cost + value[place]
-    rest = 1.0 - (sellers.score + response.earned) * inverse_sigma[..., None]
-    surcharge = cost * response.earned * inverse_sigma[..., None] / np.where(rest > 0.0, rest, 1.0)
+    # Who sells nothing yet is not among those who share the follower, and would be.
+    each = inverse_sigma[..., None] / np.where(buys, 1.0, 1.0 + sellers.score * inverse_sigma[..., None])
+    rest = 1.0 - (sellers.score + response.earned) * each
+    surcharge = cost * response.earned * each / np.where(rest > 0.0, rest, 1.0)
     dearer = np.where(rest > 0.0, np.minimum(sellers.cost + surcharge, sellers.price_max), sellers.price_max)
     return sellers._replace(
         score=np.where(is_k, score, sellers.score),

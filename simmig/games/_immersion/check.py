@@ -23,11 +23,18 @@ def preference(inputs: GameInputs, name: str) -> FloatArray:
     return inputs.preferences[name]
 
 
+def check_prices(prices: str) -> None:
+    """Raise InputError unless `prices` is a way to price that the game knows."""
+    if prices not in ("individual", "uniform"):
+        raise InputError(f'game immersion: prices is {prices!r}, expected "individual" or "uniform"')
+
+
 def spread(given: Mapping[str, ArrayLike], eligible: ArrayLike) -> tuple[dict[str, FloatArray], BoolArray]:
     """Return the parameters as read-only arrays of full shape ([..., I], [..., J] or [..., I, J]), and `eligible`.
 
-    Pairs that are not eligible get SSIM 1 and efficiency 1, whatever was given: nothing is ever computed from them,
-    and no NaN gets in. Raises InputError for the first parameter outside the model of 001.
+    Pairs that are not eligible get SSIM 1 and efficiency 1, whatever was given, and the leader's cost as their cap if
+    what was given is none: nothing is ever computed from them, and no NaN gets in. Raises InputError for the first
+    parameter outside the model of 001.
     """
     raw = {name: np.asarray(value, dtype=np.float64) for name, value in given.items()}
     batch, followers, leaders = _sizes(raw, np.asarray(eligible))
@@ -42,6 +49,9 @@ def spread(given: Mapping[str, ArrayLike], eligible: ArrayLike) -> tuple[dict[st
     }
     full = {name: np.broadcast_to(value, shapes[name]).copy() for name, value in raw.items()}
     full["ssim"][~is_open] = full["efficiency"][~is_open] = 1.0
+    cost = np.broadcast_to(full["cost"][..., None, :], pairs)
+    is_no_cap = ~is_open & ~_is_cap(full["price_max"], cost)
+    full["price_max"][is_no_cap] = cost[is_no_cap]
     _check(full)
     for array in (*full.values(), is_open):
         array.setflags(write=False)
@@ -73,9 +83,13 @@ def _check(full: Mapping[str, FloatArray]) -> None:
     _require(_above_zero(full["efficiency"]), full["efficiency"], "efficiency of pair", "a number above 0")
     _require(full["budget"] >= 0.0, full["budget"], "budget of follower", "0 or more, or inf for none")
     _require(_above_zero(full["cost"]), full["cost"], "cost of leader", "a number above 0")
-    is_cap = np.isfinite(price_max) & (price_max >= cost)
+    is_cap = _is_cap(price_max, cost)
     _require(is_cap, price_max, "price_max of pair", "a finite number not below the leader's cost")
     _require(full["capacity"] > 0.0, full["capacity"], "capacity of leader", "above 0, or inf for none")
+
+
+def _is_cap(price_max: FloatArray, cost: FloatArray) -> BoolArray:
+    return np.isfinite(price_max) & (price_max >= cost)
 
 
 def _above_zero(value: FloatArray) -> BoolArray:

@@ -150,5 +150,6 @@ def _largest_gain(
         right = np.where(tried > best, tried, high[:, None]).min(axis=1, keepdims=True)
         fresh = left + (right - left) * inside
         tried, found = np.concatenate([tried, fresh], axis=1), np.concatenate([found, utility(fresh)], axis=1)
-    gain: FloatArray = found.max(axis=1) - now
+    # Where the followers' answer to the own prices is not known, nothing can be certified.
+    gain: FloatArray = np.where(np.isinf(now), np.inf, found.max(axis=1) - np.where(np.isinf(now), 0.0, now))
     return gain

@@ -17,7 +17,8 @@ from simmig.games._immersion.clearing import sales_of
 from simmig.games._immersion.followers import Rows, water_fill, water_level
 from simmig.games._immersion.pairs import Pairs
 from simmig.games._immersion.rationing import market_of, ration
-from simmig.games._immersion.uniform import best_price, price_cap
+from simmig.games._immersion.replies import best_price
+from simmig.games._immersion.uniform import price_cap
 from simmig.games._immersion.ways import gains_on_way, is_more
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ another: if the other asks more, the follower's money has nowhere to go, if it a
 one, which has bandwidth again. The other's profit has a kink there that points down, so it will not stay (as in
 Edgeworth's duopoly). Such games are solved as if shares of full leaders were given, and reported as not converged.
 A leader that is full at its caps is no trouble: it cannot ask more, so what it rations is anticipated
-(`anticipation.py`), unless another would rather undercut it, or fill up a third (`_immersion/leaving.py`).
+(`anticipation.py`), unless another would rather undercut it, or fill up a third (`_immersion/leaving.py`). What looks
+like an equilibrium then is tried once more by the climbs of the certificate.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from simmig.contracts import BoolArray, Equilibrium, FloatArray, IntArray
 from simmig.games._immersion.capacity import compete, own_all
+from simmig.games._immersion.capped import near_gains
 from simmig.games._immersion.leaving import someone_leaves
 from simmig.games._immersion.uniform import price_cap, uniform_equilibrium, uniform_monopoly
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _FULL = 1.0 - 1e-9  # of a capacity
 _ROUNDING = 1e-9  # of a price
 _SHORT = 1.0 + 1e-9  # what a unit of money is worth to a follower that has too little
+_CLIMBS, _NO_MONEY = 1e-10, 1e-15  # of the profit, and of money: a tenth of what a certificate may leave
 _EARNS_MORE = 1e-9  # of the profit: less is rounding
 
 
@@ -35,7 +38,24 @@ def stackelberg(game: ImmersionGame) -> Equilibrium:
     if bool(np.isinf(game.capacity).all()):
         return found
     found = replace(found, converged=np.asarray(found.converged & ~_is_exposed(game, found)))
-    return replace(found, converged=np.asarray(found.converged & ~someone_leaves(game, found)))
+    found = replace(found, converged=np.asarray(found.converged & ~someone_leaves(game, found)))
+    return replace(found, converged=np.asarray(found.converged & ~_someone_climbs(game, found)))
+
+
+def _someone_climbs(game: ImmersionGame, found: Equilibrium) -> BoolArray:
+    """Return the games, [...], in which a leader gains by several prices at once, though by none of them alone.
+
+    Only what a leader at its caps rations ties one follower's price to another's in a way the solver simplifies: where
+    a further leader is about to enter, its prices may be off by a millionth.
+    """
+    climbs = np.zeros(found.converged.shape, np.bool_)
+    if not game.individual_prices:
+        return climbs
+    is_rationed = (found.shadow_price > _ROUNDING * game.cost).any(axis=-1)
+    for place in (tuple(map(int, where)) for where in np.argwhere(found.converged & is_rationed)):
+        gains = near_gains(game, place, found.price[place])
+        climbs[place] = bool((gains > _CLIMBS * np.abs(found.leader_utility[place]) + _NO_MONEY).any())
+    return climbs
 
 
 def monopoly(game: ImmersionGame) -> Equilibrium:

@@ -80,28 +80,3 @@ def _settle(posting: Posting, start: FloatArray) -> tuple[FloatArray, BoolArray,
         posting, left, price, kept = posting.take(stays), left[stays], price[stays], kept[stays]
     batch = start.shape[:-1]
     return flat.reshape(start.shape), converged.reshape(batch), sweeps.reshape(batch)
-
-
-def best_price(game: ImmersionGame, price: FloatArray) -> FloatArray:
-    """Return each leader's best prices while the others' stand, shape of `price`.
-
-    A leader that prices every follower by itself has a follower alone before it, so these are games of one follower.
-    """
-    if game.individual_prices:
-        shape = tuple(game.eligible.shape)
-        alone = type(game).make(
-            delta=game.delta[..., None],
-            ssim=game.ssim[..., None, :],
-            ssim_threshold=game.ssim_threshold[..., None],
-            efficiency=game.efficiency[..., None, :],
-            budget=game.budget[..., None],
-            cost=np.broadcast_to(game.cost[..., None, :], shape),
-            price_max=game.price_max[..., None, :],
-            eligible=game.eligible[..., None, :],
-            prices="uniform",
-        )
-        return best_price(alone, price)
-    posting = posting_of(game, price_cap(game), is_owner=False)
-    flat = price.reshape(-1, price.shape[-1])
-    replies = [posting.best_price(flat, leader) for leader in range(flat.shape[1])]
-    return np.stack(replies, axis=1).reshape(price.shape)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simmig.contracts import Equilibrium, FloatArray, IntArray
-from simmig.games._social.admm_sweeps import ADAPTED, State, check_single, first_state, settled, stage_at, sweep
-from simmig.games._social.maxima import Utility, highest
+from simmig.games._social.admm_stage import Belief, check_single, stage_at
+from simmig.games._social.admm_sweeps import ADAPTED, State, first_state, resumed, settled, sweep
+from simmig.games._social.maxima import Utility, at_kinks, highest
 
 if TYPE_CHECKING:
     from simmig.games.social import SocialGame
@@ -31,8 +32,8 @@ class FollowersHistory:
     """What every inner iteration t = 1, 2, ... of T left behind.
 
     `primal[T]` is the largest violation of a deadline, or slack with a multiplier still above 0, as a part of the time
-    for sending; `dual[T]` the largest distance from a follower's best demand, the rest held, as a part of the
-    largest demand; `follower_utility[T, I]`.
+    for sending, and likewise of a capacity, as a part of it; `dual[T]` the largest distance from a follower's best
+    demand, the rest held, as a part of the largest demand; `follower_utility[T, I]`.
     """
 
     primal: FloatArray
@@ -42,10 +43,14 @@ class FollowersHistory:
 
 @dataclass(frozen=True, slots=True)
 class AdmmResult:
-    """Demand [I, J], the deadlines' multipliers [I] (money per second), and whether both residuals became small."""
+    """Demand [I, J], multipliers of the deadlines [I] (money per second), shadow prices of the capacities [J].
+
+    `converged` says whether the residuals became small.
+    """
 
     demand: FloatArray
     multiplier: FloatArray
+    shadow_price: FloatArray
     converged: bool
     history: FollowersHistory
 
@@ -73,12 +78,14 @@ def followers_by_admm(
     """Return the followers' equilibrium at `price[J]` by the inner loop of Algorithm 1, (16) and (17).
 
     `rho` is the penalty to start with, in each follower's own scale: 1 makes a deadline about as stiff as the
-    follower's utility. `tolerance` bounds both residuals of FollowersHistory; `most` bounds the iterations.
+    follower's utility. `tolerance` bounds both residuals of FollowersHistory; `most` bounds the iterations. Deadlines
+    that the capacities leave no room for are dropped as in `SocialGame.respond`; where those kept leave hardly any
+    room, sweeps may not settle: `converged` is False.
     """
-    check_single(game, capped=False)
+    check_single(game)
     state, history = _followers(game, price, first_state(stage_at(game, price[None]), rho), (tolerance, most))
     is_found = bool(state.residual()[0] <= tolerance)
-    return AdmmResult(state.demand[:, 0].T.copy(), state.multiplier[0], is_found, history)
+    return AdmmResult(state.demand[:, 0].T.copy(), state.multiplier[0], state.shadow_price[:, 0], is_found, history)
 
 
 def solve_by_admm(
@@ -91,7 +98,7 @@ def solve_by_admm(
     Stops when (18) holds with Xi = `threshold` times the leaders' utilities and no price has changed by more
     than a millionth; `converged` is False after `most` iterations, or once the leaders go round in a circle.
     """
-    check_single(game, capped=False)
+    check_single(game)
     price = 0.5 * (game.cost + game.price_max)
     state = first_state(stage_at(game, price[None]), rho)
     log = _Log([], [], [], [], [], [])
@@ -109,7 +116,7 @@ def solve_by_admm(
         game=game,
         price=log.price[-1],
         demand=state.demand[:, 0].T.copy(),
-        shadow_price=np.zeros_like(price),
+        shadow_price=state.shadow_price[:, 0].copy(),
         follower_utility=log.follower_utility[-1],
         leader_utility=log.leader_utility[-1],
         converged=np.array(converged),
@@ -121,12 +128,12 @@ def solve_by_admm(
 def _followers(
     game: SocialGame, price: FloatArray, start: State, limits: tuple[float, int]
 ) -> tuple[State, FollowersHistory]:
-    stage, state = stage_at(game, price[None]), start
-    tolerance, most = limits
+    stage = stage_at(game, price[None])
+    state, (tolerance, most) = resumed(stage, start), limits
     primal, dual, utility = [], [], []
     for count in range(most):
         state = sweep(stage, state, adapt=count < ADAPTED)
-        primal.append(float(state.primal.max(initial=0.0)))
+        primal.append(float(max(state.primal.max(initial=0.0), state.over[0])))
         dual.append(float(state.dual.max(initial=0.0)))
         utility.append(game.follower_utility(price, state.demand[:, 0].T))
         if max(primal[-1], dual[-1]) <= tolerance:
@@ -137,32 +144,37 @@ def _followers(
 def _replies(game: SocialGame, price: FloatArray, state: State, tolerance: float) -> FloatArray:
     """Return every leader's best price while the others' stand; the price cap where it cannot earn anything."""
     even = game.cost + (game.price_max - game.cost) * np.linspace(0.0, 1.0, _NODES)[:, None]
-    best, earned = highest(believed(game, price, state, tolerance), even, _ZOOMS)
+    utility, shadow = believed(game, price, state, tolerance)
+    found = highest(utility, even, _ZOOMS)
+    best, earned = at_kinks(utility, shadow, found, even, _ZOOMS) if np.isfinite(game.capacity).any() else found
     return np.asarray(np.where(earned > 0.0, best, game.price_max))
 
 
-def believed(game: SocialGame, price: FloatArray, start: State, tolerance: float) -> Utility:
-    """Return what leaders believe to earn at another price of their own, the others' of `price[J]` held, by ADMM.
+def believed(game: SocialGame, price: FloatArray, start: State, tolerance: float) -> tuple[Utility, Utility]:
+    """Return what leaders believe to earn at another price of their own, and their shadow price there, by ADMM.
 
-    The followers answer, with sweeps from `start`; to a myopic leader their social gains stay what they are there.
+    The others' of `price[J]` are held. The followers answer, with sweeps from `start`; to a myopic leader their social
+    gains, and the shadow prices of the others, stay what they are there.
     """
-    given = None
-    if game.leader_model == "myopic":
-        given = stage_at(game, price[None]).social(start.demand)[:, 0].T
+    social = stage_at(game, price[None]).social(start.demand)[:, 0].T
+    shadow_price, is_myopic = start.shadow_price[:, 0], game.leader_model == "myopic"
+    count = max(_ENTRIES // max(game.eligible.size, 1), 1)
 
-    def utility(tried: FloatArray, leader: IntArray) -> FloatArray:
-        count = max(_ENTRIES // max(game.eligible.size, 1), 1)
-        parts = [slice(k, k + count) for k in range(0, len(tried), count)]
-        return np.concatenate([answered(tried[part], leader[part]) for part in parts])
-
-    def answered(tried: FloatArray, leader: IntArray) -> FloatArray:
+    def answered(tried: FloatArray, leader: IntArray) -> tuple[FloatArray, FloatArray]:
         row = np.arange(len(tried))
-        stage = stage_at(game, moved_alone(price, tried, leader), given)
-        demand = settled(stage, start.rows(np.zeros_like(row)), tolerance, _SWEEPS)
+        belief = Belief(leader, social, shadow_price) if is_myopic else None
+        stage = stage_at(game, moved_alone(price, tried, leader), belief)
+        demand, shadow = settled(stage, start.rows(np.zeros_like(row)), tolerance, _SWEEPS)
         sold = (stage.theta[leader, row] * demand[leader, row]).sum(axis=1)
-        return np.asarray(sold * (tried - game.cost[leader]))
+        return sold * (tried - game.cost[leader]), shadow[leader, row]
 
-    return utility
+    def parts(tried: FloatArray, leader: IntArray) -> list[tuple[FloatArray, FloatArray]]:
+        return [answered(tried[k : k + count], leader[k : k + count]) for k in range(0, len(tried), count)]
+
+    return (
+        lambda tried, leader: np.concatenate([part[0] for part in parts(tried, leader)]),
+        lambda tried, leader: np.concatenate([part[1] for part in parts(tried, leader)]),
+    )
 
 
 def moved_alone(price: FloatArray, tried: FloatArray, leader: IntArray) -> FloatArray:

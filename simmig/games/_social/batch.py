@@ -89,15 +89,29 @@ def each(game: SocialGame, outcome: Callable[[SocialGame], Equilibrium], asked: 
 
 
 def for_each(game: SocialGame, price: FloatArray, answer: Callable[[SocialGame, FloatArray], FloatArray]) -> FloatArray:
-    """Return answers to `price[..., J]`, game after game; NaN for refused ones."""
+    """Return answers to `price[..., J]`, game after game; NaN for refused ones.
+
+    Raises NoEquilibrium, naming the game, if one has no answer at these prices.
+    """
     if not batch_of(game):
         return answer(game, price)
-    answers = {at: answer(game_at(game, at), price[at]) for at in np.ndindex(*batch_of(game)) if at not in game.refused}
+    answers: dict[tuple[int, ...], FloatArray] = {}
+    for place in np.ndindex(*batch_of(game)):
+        if place not in game.refused:
+            try:
+                answers[place] = answer(game_at(game, place), price[place])
+            except NoEquilibrium as error:
+                raise of_batch(error, place) from None
     first = next(iter(answers.values()), price[:0])
     full = np.full((*batch_of(game), *first.shape), np.nan)
     for place, found in answers.items():
         full[place] = found
     return full
+
+
+def of_batch(error: NoEquilibrium, place: tuple[int, ...]) -> NoEquilibrium:
+    """Return the error of one game with the game's place in its batch."""
+    return NoEquilibrium(f"{error}; this is game {list(place)} of the batch")
 
 
 def certificates(

@@ -14,7 +14,8 @@ import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.errors import NoEquilibrium
-from simmig.games._social.admission import first_lost
+from simmig.games._social.admission import all_lost, first_lost, no_room
+from simmig.games._social.batch import of_batch
 from simmig.games._social.copies import Copies
 from simmig.games._social.coupling import sums
 from simmig.games._social.followers import Reply, copied_reply, respond
@@ -63,17 +64,20 @@ class Rationed:
         capacity = self.capacity.reshape(-1, market.leaders)[games].ravel()
         return Rationed(self.table.take(games), market, capacity, self.is_error), pair
 
-    def without_deadline(self, row: int) -> Rationed:
-        """Return this without the deadline of a follower."""
+    def without_deadlines(self, rows: list[int]) -> Rationed:
+        """Return this without the deadlines of some followers."""
         deadline_s = self.table.deadline_s.copy()
-        deadline_s[row] = np.inf
+        deadline_s[rows] = np.inf
         return self._over(replace(self.table, deadline_s=deadline_s), self.capacity, self.is_error)
 
 
-def ration(rationed: Rationed, games: IntArray, price: FloatArray, reply: Reply) -> tuple[Reply, FloatArray]:
+def ration(
+    rationed: Rationed, games: IntArray, price: FloatArray, reply: Reply, batch: tuple[int, ...] = ()
+) -> tuple[Reply, FloatArray]:
     """Return the followers' equilibrium and the shadow prices [B J] at `price[B J]`.
 
-    `reply` is the equilibrium without capacities; it stays in all games but `games`, where some capacity binds.
+    `reply` is the equilibrium without capacities; it stays in all games but `games`, where some capacity binds. An
+    error names the game by its place in `batch`, the shape of the games.
     """
     leaders = rationed.market.leaders
     demand, nu, shadow_price = reply.demand.copy(), reply.nu.copy(), np.zeros((rationed.market.games, leaders))
@@ -91,7 +95,11 @@ def ration(rationed: Rationed, games: IntArray, price: FloatArray, reply: Reply)
             one, _ = some.at(np.array([k]))
             at = pair[home == k]
             start = copied_reply(near, np.flatnonzero(home == k), one.market.pairs.owner)
-            _, inner, shadow_price[games[k]] = clear_one(one, posted[k], start)
+            try:
+                _, inner, shadow_price[games[k]] = clear_one(one, posted[k], start)
+            except NoEquilibrium as error:
+                place = tuple(int(x) for x in np.unravel_index(int(games[k]), batch)) if batch else ()
+                raise (of_batch(error, place) if batch else error) from None
             demand[at], nu[at] = inner.demand, inner.nu
     late = np.flatnonzero(nu > 0.0)
     return Reply(demand, nu, late, *groups(rationed.market.pairs.owner[late])), shadow_price.ravel()
@@ -102,14 +110,10 @@ def clear_one(one: Rationed, price: FloatArray, near: Reply) -> tuple[Rationed, 
 
     These are the deadlines that capacities leave no room for; NoEquilibrium if they must not be dropped.
     """
-    while (row := int(first_lost(one.market.pairs, price, one.capacity, 1)[0])) >= 0:
-        if one.is_error:
-            raise NoEquilibrium(
-                f"game social: the capacities leave follower {row} too little to meet its deadline of "
-                f"{one.table.deadline_s[row]:g} s besides those before it, at prices "
-                f'{", ".join(f"{p:g}" for p in price)}; infeasible_deadline = "relax" drops such a deadline'
-            )
-        one = one.without_deadline(row)
+    lost = all_lost(one.market.pairs, price, one.capacity)
+    if lost and one.is_error:
+        raise no_room(lost[0], float(one.table.deadline_s[lost[0]]), price)
+    one = one.without_deadlines(lost) if lost else one
     reply, shadow_price = clear(one, price, near)
     return one, reply, shadow_price[0]
 

@@ -29,6 +29,7 @@ _WORK = 1_000
 _NEAR = (-0.05, -0.005, -0.0005, 0.0, 0.0005, 0.005, 0.05)  # and around the own price, in parts of that range
 _ZOOMS = 3
 _FINE = 5e-4  # part of the range: a maximum this well known is right to about 1e-7
+_KINK_ZOOMS, _KINK = 20, 1e-10  # where a capacity makes a kink, a gain is as wrong as the price
 _ZOOM_NODES = 5  # inside the bracket of the best: each zoom keeps a third of it
 _ON_TIME = 1.0 + 1e-9  # rounding by which a deadline may be missed
 _SMALL = 1e-12  # smallest size of utility that a gain is compared with
@@ -71,7 +72,7 @@ def _rationed_gaps(game: SocialGame, price: FloatArray, bought: FloatArray) -> t
             rows[:, j] = tried[:, 0]
             return market.utilities(rows, j)[:, None]
 
-        leader_gap[j] = largest_gain(game, only, price, utilities, _FINEST)[0]
+        leader_gap[j] = largest_gain(game, only, price, utilities, _FINEST, (_KINK_ZOOMS, _KINK))[0]
     return rationed_follower_gaps(game, price, bought), leader_gap
 
 
@@ -126,10 +127,12 @@ def largest_gain(
     price: FloatArray,
     utilities: Callable[[FloatArray], FloatArray],
     finer: int,
+    zooms: tuple[int, float] = (_ZOOMS, _FINE),
 ) -> FloatArray:
     """Return the utility of the best price of each of `leaders[S]` less that of its own of `price[J]`, shape [S].
 
-    `utilities` are theirs at prices [G, S], the others' as they stand.
+    `utilities` are theirs at prices [G, S], the others' as they stand; `zooms` says how often to look closer at most,
+    and which part of the range is close enough.
     """
     low, high = game.cost[leaders], game.price_max[leaders]
     own, column = price[leaders], np.arange(len(leaders))
@@ -138,11 +141,11 @@ def largest_gain(
     utility = utilities(tried)
     now = np.where(tried == own, utility, -np.inf).max(axis=0)
     inside = (np.arange(1, _ZOOM_NODES + 1) / (_ZOOM_NODES + 1))[:, None]
-    for _ in range(_ZOOMS):
+    for _ in range(zooms[0]):
         best = tried[utility.argmax(axis=0), column]
         left = np.where(tried < best, tried, low).max(axis=0)
         right = np.where(tried > best, tried, high).min(axis=0)
-        if bool(np.all(right - left <= _FINE * (high - low))):
+        if bool(np.all(right - left <= zooms[1] * (high - low))):
             break
         fresh = left + (right - left) * inside
         tried = np.concatenate([tried, fresh])

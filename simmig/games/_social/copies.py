@@ -27,6 +27,14 @@ class Copies:
         pairs, pair = kept_parts(self.pairs, chosen)
         return Copies(pairs, self.origin[pair], (np.cumsum(chosen) - 1)[self.unit[pair]], self.own[pair])
 
+    def between(self, low: int, high: int) -> Copies | None:
+        """Return the copies of pairs `low` to `high` - 1, a stretch that no component crosses; None for no copies."""
+        first, last = np.searchsorted(self.origin, (low, high))
+        if first == last:
+            return None
+        pairs, unit = stretch(self.pairs, int(first), int(last)), self.unit[first:last]
+        return Copies(pairs, self.origin[first:last] - low, unit - unit[0], self.own[first:last])
+
 
 def copy_components(pairs: Pairs, component: IntArray, which: IntArray, leader: IntArray) -> Copies:
     """Return a copy of each component `which[U]`, in which `leader[U]` is the one that tries a price."""
@@ -94,6 +102,32 @@ def kept_parts(pairs: Pairs, chosen: BoolArray) -> tuple[Pairs, IntArray]:
         parts=Parts(place[pairs.parts.start[chosen]], (np.cumsum(chosen) - 1)[pairs.parts.owner[pair]]),
     )
     return inner, pair
+
+
+def stretch(pairs: Pairs, low: int, high: int) -> Pairs:
+    """Return the pairs `low` to `high` - 1, a stretch that no follower, tie or part crosses, without looking at others.
+
+    Whatever is listed by pair is listed stretch after stretch, which is all that searchsorted asks for.
+    """
+    ties, timed, parts = pairs.ties, pairs.timed, pairs.parts
+    first, last = np.searchsorted(pairs.start, (low, high))
+    tie, pair = slice(*np.searchsorted(ties.target, (low, high))), slice(*np.searchsorted(timed.pair, (low, high)))
+    late = slice(*np.searchsorted(timed.start, (pair.start, pair.stop)))
+    part = slice(*np.searchsorted(parts.start, (low, high)))
+    return replace(
+        pairs,
+        **{name: getattr(pairs, name)[low:high] for name in _PER_PAIR},
+        start=pairs.start[first:last] - low,
+        owner=pairs.owner[low:high] - first,
+        ties=Ties(ties.target[tie] - low, ties.source[tie] - low, ties.weight[tie]),
+        timed=Timed(
+            timed.pair[pair] - low,
+            timed.start[late] - pair.start,
+            timed.owner[pair] - late.start,
+            timed.deadline_s[late],
+        ),
+        parts=Parts(parts.start[part] - low, parts.owner[low:high] - part.start),
+    )
 
 
 def _copied_ties(ties: Ties, where: tuple[IntArray, IntArray], rank: IntArray, offset: IntArray) -> Ties:

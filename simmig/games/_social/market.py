@@ -7,29 +7,28 @@ only one of the two, and are easy; the rest, the mixed ones, are few and are kep
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
-from simmig.games._social.copies import Copies, copied_timed, copy_components, ranges
+from simmig.games._social.copies import Copies, copied_timed, copy_components, ranges, stretch
 from simmig.games._social.coupling import Ties
 from simmig.games._social.pairs import Pairs, Timed, groups, pairs_of
 from simmig.games._social.table import Table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Market:
     """The pairs of B games and how they hang together over all admissible prices.
 
-    `mixed` are the pairs in components with ties and with a deadline or an end of demand, if any, and `movers` copies
-    of those components for each of their leaders. `plain` are all pairs again, without ties and without the deadlines
-    of the mixed ones.
+    `mixed` are the pairs in components with ties and with a deadline or an end of demand, if any. `plain` are all
+    pairs again, without ties and without the deadlines of the mixed ones.
     """
 
     pairs: Pairs
     plain: Pairs
     mixed: Copies | None
-    movers: Copies | None
     eligible: BoolArray  # [B I, J]
     drops: BoolArray  # [n] the price cap is high enough to end this pair's demand
     component: IntArray  # [n] pairs that can influence one another share a number
@@ -40,10 +39,23 @@ class Market:
         """Return J, the leaders of one game."""
         return int(self.eligible.shape[1])
 
+    @cached_property
+    def movers(self) -> Copies | None:
+        """Copies of the mixed components, one for each of their leaders: often too many to make unasked."""
+        if self.mixed is None:
+            return None
+        return self.movers_of(self.mixed.origin)
+
+    def movers_of(self, pair: IntArray) -> Copies:
+        """Return such copies of the components of some pairs only; of a component all pairs are given."""
+        count = max(self.games * self.leaders, 1)
+        unit = np.unique(self.component[pair] * count + self.pairs.leader[pair])
+        return copy_components(self.pairs, self.component, unit // count, unit % count)
+
     def frozen(self, social: FloatArray) -> Market:
         """Return the market as a myopic leader sees it: the social gain of every pair stays what it is."""
         alone = self._alone(social)
-        return Market(alone, alone, None, None, self.eligible, self.drops, components(alone), self.games)
+        return Market(alone, alone, None, self.eligible, self.drops, components(alone), self.games)
 
     def frozen_whole(self, worth: FloatArray) -> Market:
         """Return the market as `frozen` does, all pairs being mixed, so that `movers` has copies of all."""
@@ -59,6 +71,13 @@ class Market:
 
         A game may be named several times.
         """
+        low, high = int(games.min(initial=self.games)), int(games.max(initial=-1)) + 1
+        if 0 < 2 * (high - low) <= self.games:
+            window, skipped = self._window(low, high)
+            market, taken = window.take(games - low)
+            return market, taken + skipped
+        if np.array_equal(games, np.arange(self.games)):
+            return self, np.arange(len(self.pairs.owner))
         followers, leaders = len(self.eligible) // max(self.games, 1), self.leaders
         label = self.pairs.leader // leaders
         size = np.bincount(label, minlength=self.games)
@@ -68,16 +87,41 @@ class Market:
         pairs = _renumbered(whole.pairs, games, whole.unit, sizes)
         place = first, before
         mixed = None if self.mixed is None else _taken(self.mixed, label, games, place, sizes)
-        movers = None if self.movers is None else _taken(self.movers, label, games, place, sizes)
         plain = replace(pairs, ties=_no_ties(pairs), timed=copied_timed(self.plain, whole.origin, pairs.owner))
         rows = (games[:, None] * followers + np.arange(followers)).ravel()
         count = int(self.component.max(initial=-1)) + 1
         _, component = np.unique(whole.unit * count + self.component[whole.origin], return_inverse=True)
-        taken = Market(
-            *(pairs, plain, mixed, movers),
-            *(self.eligible[rows], self.drops[whole.origin], component.astype(np.int64), len(games)),
+        copied = Market(
+            pairs=pairs,
+            plain=plain,
+            mixed=mixed,
+            eligible=self.eligible[rows],
+            drops=self.drops[whole.origin],
+            component=component.astype(np.int64),
+            games=len(games),
         )
-        return taken, whole.origin
+        return copied, whole.origin
+
+    def _window(self, low: int, high: int) -> tuple[Market, int]:
+        """Return the games `low` to `high` - 1, and where their pairs begin, at a cost that the others do not raise."""
+        followers = len(self.eligible) // self.games
+        first, last = (int(k) for k in np.searchsorted(self.pairs.follower, (low * followers, high * followers)))
+        shift = low * followers, low * self.leaders
+
+        def moved(pairs: Pairs) -> Pairs:
+            return replace(pairs, follower=pairs.follower - shift[0], leader=pairs.leader - shift[1])
+
+        mixed = None if self.mixed is None else self.mixed.between(first, last)
+        window = Market(
+            pairs=moved(stretch(self.pairs, first, last)),
+            plain=moved(stretch(self.plain, first, last)),
+            mixed=mixed and replace(mixed, pairs=moved(mixed.pairs)),
+            eligible=self.eligible[shift[0] : high * followers],
+            drops=self.drops[first:last],
+            component=self.component[first:last] - self.component[first:last].min(initial=len(self.component)),
+            games=high - low,
+        )
+        return window, first
 
 
 def _renumbered(pairs: Pairs, games: IntArray, copy: IntArray, sizes: tuple[int, int]) -> Pairs:
@@ -120,14 +164,11 @@ def _hung(pairs: Pairs, drops: BoolArray, eligible: BoolArray, games: int, is_wh
     component = components(pairs)
     mixed = np.flatnonzero(_is_mixed(pairs, component, drops) | is_whole)
     if len(mixed) == 0:
-        return Market(pairs, replace(pairs, ties=_no_ties(pairs)), None, None, eligible, drops, component, games)
+        return Market(pairs, replace(pairs, ties=_no_ties(pairs)), None, eligible, drops, component, games)
     which = np.unique(component[mixed])
     copies = copy_components(pairs, component, which, np.zeros_like(which))
-    leaders = games * eligible.shape[1]
-    unit = np.unique(component[mixed] * leaders + pairs.leader[mixed])
-    movers = copy_components(pairs, component, unit // leaders, unit % leaders)
     plain = replace(pairs, ties=_no_ties(pairs), timed=_without(pairs.timed, mixed))
-    return Market(pairs, plain, copies, movers, eligible, drops, component, games)
+    return Market(pairs, plain, copies, eligible, drops, component, games)
 
 
 def components(pairs: Pairs) -> IntArray:

@@ -14,6 +14,8 @@ Utility = Callable[[FloatArray, IntArray], FloatArray]
 
 _BASINS = 3  # the best local maxima among the nodes, each of which is looked into
 _INSIDE = 8  # prices tried in each zoom, evenly inside a bracket of which it keeps two ninths
+_KINK_STEPS = 60
+_KINK = 1e-12  # relative change of a price that is no step to a kink any more
 _STEPS = 500
 _FIRST = 0.1  # of a first step; points are logarithms of prices
 _HALVINGS = 40
@@ -108,6 +110,38 @@ def highest(utility: Utility, nodes: FloatArray, zooms: int) -> tuple[FloatArray
     order = np.lexsort((-height, line))
     first = order[np.searchsorted(line[order], column)]
     return price[first], height[first]
+
+
+def at_kinks(
+    utility: Utility, shadow: Utility, found: tuple[FloatArray, FloatArray], nodes: FloatArray, zooms: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the best prices and utilities [R] that `highest` found, those at a kink moved onto it.
+
+    A kink is where sales just fit a capacity: there `shadow`, the shadow price, has fallen to 0. Secants of it find it
+    from below, where they do not jump beyond.
+    """
+    best, height = found
+    line = np.arange(len(best))
+    bracket = 2.0 * (nodes[1] - nodes[0]) * (2.0 / (_INSIDE + 1)) ** zooms
+    below = np.maximum(best - bracket, nodes[0])
+    left = shadow(below, line)
+    is_kink = left > 0.0
+    if not bool(is_kink.any()):
+        return best, height
+    moved = np.minimum(below + left, nodes[-1])
+    for _ in range(_KINK_STEPS):
+        there = shadow(moved, line)
+        is_below = there > 0.0
+        falls = is_below & (there < left) & (moved > below)
+        run = np.where(falls, there * (moved - below) / np.where(falls, left - there, 1.0), there)
+        after = np.where(is_below, np.minimum(moved + run, nodes[-1]), 0.5 * (below + moved))
+        below, left = np.where(is_below, moved, below), np.where(is_below, there, left)
+        if bool((np.abs(after - moved) <= _KINK * moved)[is_kink].all()):
+            break
+        moved = after
+    at_kink = utility(below, line)
+    is_better = is_kink & (at_kink > height)
+    return np.where(is_better, below, best), np.where(is_better, at_kink, height)
 
 
 def _values(utility: Utility, tried: FloatArray, line: IntArray) -> FloatArray:

@@ -10,8 +10,9 @@ import numpy as np
 
 from simmig.contracts import Equilibrium, FloatArray, IntArray
 from simmig.games._social.admm import believed, moved_alone
-from simmig.games._social.admm_sweeps import check_single, first_state, stage_at
-from simmig.games._social.maxima import Goal, Utility, ascend, highest
+from simmig.games._social.admm_stage import check_single, stage_at
+from simmig.games._social.admm_sweeps import first_state
+from simmig.games._social.maxima import Goal, Utility, ascend, at_kinks, highest
 from simmig.games._social.planner import Planner, check_bounded, far_prices, is_bounded, is_even
 
 if TYPE_CHECKING:
@@ -41,20 +42,27 @@ def best_price(game: SocialGame, price: FloatArray) -> FloatArray:
     earn anything posts its cap.
     """
     is_myopic = game.leader_model == "myopic"
-    check_single(game, capped=not is_myopic)
+    check_single(game)
 
-    def answered(tried: FloatArray, leader: IntArray) -> FloatArray:
+    def earned(tried: FloatArray, leader: IntArray) -> FloatArray:
         rows = moved_alone(price, tried, leader)
-        earned = game.leader_utility(rows, game.best_demand(rows))
-        return np.asarray(earned[np.arange(len(rows)), leader])
+        return np.asarray(game.leader_utility(rows, game.best_demand(rows))[np.arange(len(rows)), leader])
 
-    utility: Utility = answered
+    def shadow(tried: FloatArray, leader: IntArray) -> FloatArray:
+        rows = moved_alone(price, tried, leader)
+        return game.respond(rows)[1][np.arange(len(rows)), leader]
+
+    seen: tuple[Utility, Utility] = earned, shadow
     if is_myopic:
         here = first_state(stage_at(game, price[None]), 1.0)
-        bought = game.best_demand(price).T[:, None, :].copy()
-        utility = believed(game, price, replace(here, demand=bought), 1e-11)
-    best, earned = highest(utility, _even(game, _NODES), _ZOOMS)
-    return np.asarray(np.where(earned > 0.0, best, game.price_max))
+        bought, shadow_price = game.respond(price)
+        stands = replace(here, demand=bought.T[:, None, :].copy(), shadow_price=shadow_price[:, None])
+        seen = believed(game, price, stands, 1e-11)
+    nodes = _even(game, _NODES)
+    best, height = highest(seen[0], nodes, _ZOOMS)
+    if bool(np.isfinite(game.capacity).any()):
+        best, height = at_kinks(*seen, (best, height), nodes, _ZOOMS)
+    return np.asarray(np.where(height > 0.0, best, game.price_max))
 
 
 def simultaneous(game: SocialGame) -> Equilibrium:
@@ -64,7 +72,7 @@ def simultaneous(game: SocialGame) -> Equilibrium:
     others of i's leaders; its derivative b_ij (1 + c_j r_i) / (1 + p_j r_i)^2 is positive wherever anything is bought.
     Only a leader that sells nothing could as well post another price at which it sells nothing.
     """
-    check_single(game, capped=True)
+    check_single(game)
     price = game.price_max.copy()
     return _outcome(game, price, game.respond(price), (True, 0))
 
@@ -77,7 +85,7 @@ def monopoly(game: SocialGame) -> Equilibrium:
     utilities is not concave. `leader_model` plays no part. A leader that nobody may buy from posts its cap.
     """
 
-    check_single(game, capped=True)
+    check_single(game)
 
     def value(points: FloatArray) -> FloatArray:
         price = _price(game, points)
@@ -96,15 +104,17 @@ def social_optimum(game: SocialGame) -> Equilibrium:
     """Return the prices, which set the pairing, and the demands in time that maximise welfare.
 
     At given prices the best demands are the only ones: the programme is concave. Over prices, where all followers may
-    buy from the same leaders, the best are found: in theta_j and theta_j b_ij welfare is jointly concave and deadlines
-    are convex. Otherwise it is the best that is reached from several starts, from which no small change of all prices,
-    and none of a single price, does better. A price that no pairing depends on is reported at cost.
+    buy from the same leaders, the best are found: in theta_j and theta_j b_ij welfare is jointly concave, deadlines are
+    convex and capacities linear. Otherwise, and where there are both capacities and deadlines, which are then dropped
+    as in `SocialGame.respond`, it is the best that is reached from several starts, from which no small change of all
+    prices, and none of a single price, does better. A price that no pairing depends on is reported at cost. The shadow
+    prices are what welfare gains from one more unit of a capacity.
 
     A planner counts each tie twice, so there may be no bound although the game has one. Raises NoEquilibrium naming
     leader and follower where that is so: at any prices if all may buy from the same leaders, or else at some prices
     that the search meets or that set two friends' pairings furthest apart.
     """
-    check_single(game, capped=False)
+    check_single(game)
     planner = Planner(game, is_bounded(game))
     if not planner.is_safe:
         for price in far_prices(game):
@@ -117,14 +127,17 @@ def social_optimum(game: SocialGame) -> Equilibrium:
         return planner.plan(_price(game, point)).slope
 
     goal = Goal(value, slope)
-    if is_even(game):
+    may_drop = bool(np.isfinite(game.capacity).any() and np.isfinite(game.deadline_s).any())
+    if is_even(game) and not may_drop:
         point, _, settled = ascend(goal, np.log(game.cost), _log_bounds(game), 1e-9)
         price, ascents = _price(game, point), 1
     else:
-        price, settled, ascents = _best_prices(game, goal, _starts(game), 1e-9)
+        starts = [game.solve().price, *_starts(game)] if may_drop else _starts(game)
+        price, settled, ascents = _best_prices(game, goal, starts, 1e-9)
     has_choice = game.eligible.sum(axis=1) > 1
     price = np.where(game.eligible[has_choice].any(axis=0), price, game.cost)
-    return _outcome(game, price, (planner.plan(price).demand, np.zeros_like(price)), (settled, ascents))
+    plan = planner.plan(price)
+    return _outcome(game, price, (plan.demand, plan.shadow_price), (settled, ascents))
 
 
 def _best_prices(

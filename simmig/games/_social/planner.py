@@ -5,7 +5,11 @@ of a followers' stage: c_j for the price, and for the ties w_ik (1 + theta_kj / 
 what friends gain. Welfare is bounded if the matrices 2 theta_ij beta_i - (theta_ij + theta_kj) w_ik, one for each
 leader j, are positive definite: 2 diag(beta) - 2 W where all may buy everywhere.
 
-Sweeps of ADMM find out who buys and who is late, and Newton's method on the conditions of optimality does the rest.
+With capacities, m_j being what welfare gains from one more unit of leader j, follower i acts as if a unit cost
+m_j / theta_ij more.
+
+Sweeps of ADMM find out who buys, who is late and who is sold out, and Newton's method on the conditions of optimality
+does the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +21,8 @@ import numpy as np
 
 from simmig.contracts import FloatArray, IntArray
 from simmig.errors import NoEquilibrium
-from simmig.games._social.admm_sweeps import Stage, State, first_state, stage_at, sweep
+from simmig.games._social.admm_stage import Stage, stage_at
+from simmig.games._social.admm_sweeps import State, first_state, resumed, sweep
 
 if TYPE_CHECKING:
     from simmig.games.social import SocialGame
@@ -33,9 +38,12 @@ _SETTLED = 1e-12  # residual at which sweeps alone are good enough
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The best demands [I, J], welfare, and its derivatives [J] by the logarithms of the prices."""
+    """The best demands [I, J], what welfare gains from one more unit of each leader's capacity [J], welfare, and its
+    derivatives [J] by the logarithms of the prices.
+    """
 
     demand: FloatArray
+    shadow_price: FloatArray
     value: float
     slope: FloatArray
 
@@ -49,14 +57,14 @@ class Planner:
     last: State | None = None
 
     def plan(self, price: FloatArray) -> Plan:
-        """Return the best plan at `price[J]`.
+        """Return the best plan at `price[J]`, deadlines kept as `SocialGame.respond` keeps them.
 
         Raises NoEquilibrium if welfare has no bound there.
         """
         game, stage = self.game, _stage(self.game, price)
         if not self.is_safe:
             check_bounded(game, price)
-        self.last = _solved(stage, self.last or first_state(stage, _RHO))
+        self.last = _solved(stage, resumed(stage, self.last or first_state(stage, _RHO)))
         demand, late = self.last.demand[:, 0], self.last.multiplier[0]
         theta = stage.theta[:, 0]
         worth = game.alpha - game.cost[:, None] + (demand[:, None, :] * game.ties).sum(axis=2) - game.beta * demand
@@ -65,7 +73,8 @@ class Planner:
         # theta_ij where l = j.
         part = np.where(game.eligible.T, demand * worth - late * time_s, 0.0)
         slope = (theta * ((theta * part).sum(axis=0) - part)).sum(axis=1)
-        return Plan(demand.T.copy(), float((theta * demand * worth).sum()), slope)
+        shadow_price = self.last.shadow_price[:, 0].copy()
+        return Plan(demand.T.copy(), shadow_price, float((theta * demand * worth).sum()), slope)
 
 
 def check_bounded(game: SocialGame, price: FloatArray) -> None:
@@ -77,8 +86,9 @@ def check_bounded(game: SocialGame, price: FloatArray) -> None:
         lowest, most = _curvature(2.0 * share * game.beta[i], (share[:, None] + share) * game.ties[np.ix_(i, i)])
         if lowest <= 0.0:
             weight = (1.0 + share / share[most]) * game.ties[i[most], i]
+            lacks = "unbounded" if np.isinf(game.capacity[j]) else "not concave"
             raise NoEquilibrium(
-                f"game social: a planner's welfare is unbounded at leader {j}, most of all in the demand of follower "
+                f"game social: a planner's welfare is {lacks} at leader {j}, most of all in the demand of follower "
                 f"{i[most]}: counted for both friends, its ties there add up to {weight.sum():g} against 2 beta = "
                 f"{2.0 * game.beta[i[most]]:g}, at prices {', '.join(f'{p:g}' for p in price)}; use weaker ties or a "
                 "larger beta"
@@ -139,7 +149,9 @@ def _stage(game: SocialGame, price: FloatArray) -> Stage:
     both = (mine > 0.0) & (theirs > 0.0)
     weight = np.where(both, game.ties[one, other] * (1.0 + theirs / np.where(both, mine, 1.0)), 0.0)
     value = np.where(game.eligible.T[:, None, :], game.alpha - game.cost[:, None, None], -np.inf)
-    return replace(stage, value=value, weight=weight)
+    is_pair = stage.theta > 0.0
+    burden = np.where(is_pair, 1.0 / np.where(is_pair, stage.theta, 1.0), 0.0)
+    return replace(stage, value=value, weight=weight, burden=burden)
 
 
 def _solved(stage: Stage, state: State) -> State:
@@ -155,33 +167,37 @@ def _solved(stage: Stage, state: State) -> State:
 
 
 def _newton(stage: Stage, state: State) -> State | None:
-    """Return the optimum if those who buy and those who are late in `state` do so there, and None otherwise."""
+    """Return the optimum if who buys, is late or is sold out in `state` does or is so there, and None otherwise."""
     leader, follower = np.nonzero(state.demand[:, 0] > 0.0)
     pair = leader, np.zeros_like(leader), follower
-    late = np.flatnonzero(state.multiplier[0] > 0.0)
+    late, full = np.flatnonzero(state.multiplier[0] > 0.0), np.flatnonzero(state.shadow_price[:, 0] > 0.0)
     n = len(leader)
     worth, work, sent, twice_beta = stage.value[pair], stage.work[pair], stage.sent[pair], stage.twice_beta[follower]
-    ties = _matrix(stage, leader, follower)
-    theirs = follower[:, None] == late
-    demand, multiplier = state.demand[pair], state.multiplier[0, late]
-    matrix = np.zeros((n + len(late), n + len(late)))
+    ties, burden = _matrix(stage, leader, follower), stage.burden[pair][:, None] * (leader[:, None] == full)
+    theirs, sold = follower[:, None] == late, (leader[:, None] == full) * 1.0
+    demand, multiplier, shadow_price = state.demand[pair], state.multiplier[0, late], state.shadow_price[full, 0]
+    both = n + len(late)
+    matrix = np.zeros((both + len(full), both + len(full)))
+    matrix[:n, both:], matrix[both:, :n] = burden, sold.T
     for _ in range(_NEWTON_STEPS):
         push = work / (demand * demand)
         eta = np.where(theirs, multiplier, 0.0).sum(axis=1)
         marginal = worth + (ties * demand).sum(axis=1) - twice_beta * demand + eta * push
+        marginal = marginal - (burden * shadow_price).sum(axis=1)
         over_s = np.where(theirs, (sent / demand)[:, None], 0.0).sum(axis=0) - stage.room_s[0, late]
+        left = stage.capacity[full, 0] - (sold * demand[:, None]).sum(axis=0)
         matrix[:n, :n] = np.diag(twice_beta + 2.0 * eta * push / demand) - ties
-        matrix[:n, n:] = np.where(theirs, -push[:, None], 0.0)
-        matrix[n:, :n] = np.where(theirs, (sent / (demand * demand))[:, None], 0.0).T
+        matrix[:n, n:both] = np.where(theirs, -push[:, None], 0.0)
+        matrix[n:both, :n] = np.where(theirs, (sent / (demand * demand))[:, None], 0.0).T
         try:
-            step = np.linalg.solve(matrix, np.concatenate([marginal, over_s]))
+            step = np.linalg.solve(matrix, np.concatenate([marginal, over_s, left]))
         except np.linalg.LinAlgError:
             return None
         moved = np.maximum(demand + step[:n], 0.2 * demand)
         change = float((np.abs(moved - demand) / moved).max(initial=0.0))
-        demand, multiplier = moved, multiplier + step[n:]
+        demand, multiplier, shadow_price = moved, multiplier + step[n:both], shadow_price + step[both:]
         if change <= _NEWTON_CLOSE:
-            return _checked(stage, state, (pair, demand), (late, multiplier))
+            return _checked(stage, state, (pair, demand), (late, multiplier), (full, shadow_price))
     return None
 
 
@@ -198,18 +214,23 @@ def _checked(
     state: State,
     buyers: tuple[tuple[IntArray, ...], FloatArray],
     late: tuple[IntArray, FloatArray],
+    full: tuple[IntArray, FloatArray],
 ) -> State | None:
-    """Return the state if nobody else would buy or be late in it, and None otherwise."""
+    """Return the state if nobody else would buy, be late or be sold out in it, and None otherwise."""
     demand, multiplier = np.zeros_like(state.demand), np.zeros_like(state.multiplier)
     demand[buyers[0]] = buyers[1]
     multiplier[0, late[0]] = late[1]
-    value = stage.value + stage.social(demand)
+    shadow_price = np.zeros_like(state.shadow_price)
+    shadow_price[full[0], 0] = full[1]
+    value = stage.value + stage.social(demand) - stage.burden * shadow_price[:, :, None]
     time_s = (stage.sent / np.where(demand > 0.0, demand, 1.0)).sum(axis=0)
     is_late = bool((time_s > stage.room_s * (1.0 + _ROUNDING)).any())
-    is_missing = bool((value[demand == 0.0] > _ROUNDING * np.abs(value[demand > 0.0]).max(initial=0.0)).any())
-    if is_late or is_missing or bool((multiplier < 0.0).any()):
+    is_over = bool((demand.sum(axis=2) > stage.capacity * (1.0 + _ROUNDING)).any())
+    is_missing = bool((value[demand == 0.0] > _ROUNDING * np.abs(stage.value[demand > 0.0]).max(initial=0.0)).any())
+    is_wrong = bool((multiplier < 0.0).any() or (shadow_price < 0.0).any())
+    if is_late or is_over or is_missing or is_wrong:
         return None
-    return State(demand, multiplier, state.penalty, state.primal, state.dual)
+    return replace(state, demand=demand, multiplier=multiplier, shadow_price=shadow_price, ahead=shadow_price)
 
 
 def is_even(game: SocialGame) -> bool:

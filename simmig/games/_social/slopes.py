@@ -22,12 +22,15 @@ def own_slopes(market: Market, price: FloatArray, theta: FloatArray, reply: Repl
         pair, ease = late.pair, local.ease[late.pair]
         need = _time_shift(pairs, reply, price, theta) + late.drag * ease
         slope[pair] = ease * (late.push * need / late.weight[late.owner] - 1.0)
-    if market.mixed is None or market.movers is None:
+    if market.mixed is None:
         return slope
-    bends = _bends(market.mixed, reply)[market.movers.origin[market.movers.pairs.parts.start]]
-    if bool(bends.any()):
-        movers = market.movers.kept(bends) if are_few(bends) else market.movers
-        own = movers.own if movers is not market.movers else movers.own & bends[movers.unit]
+    bent = _bends(market.mixed, reply)
+    if bool(bent.any()):
+        # All movers are kept for the next time; a few are made anew.
+        few = market.movers_of(np.flatnonzero(bent)) if are_few(bent[market.mixed.origin]) else None
+        movers = few or market.movers
+        assert movers is not None
+        own = movers.own & bent[movers.origin]
         slope[movers.origin[own]] = price_slopes(movers, price, theta, reply)[own]
     return slope
 

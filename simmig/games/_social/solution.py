@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simmig.contracts import BoolArray, Equilibrium, FloatArray, IntArray
+from simmig.errors import NoEquilibrium
 from simmig.games._social.batch import game_at
 from simmig.games._social.coupling import sums
 from simmig.games._social.followers import respond
 from simmig.games._social.leaders import Leaders
+from simmig.games._social.market import collect
 from simmig.games._social.rationing import fitting_prices, settle_rationed
 from simmig.games._social.search import equilibrium
 from simmig.games._social.stage import responded
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 
 
 def stackelberg(game: SocialGame) -> Equilibrium:
-    """Return the equilibrium of every game; NaN for the games that were refused."""
+    """Return the equilibrium of every game; NaN for the games that were refused.
+
+    Raises NoEquilibrium if a single game has none; one of a batch is listed in `failures`.
+    """
     batch = game.cost.shape[:-1]
     leaders = Leaders(game.market, game.cost.reshape(-1), game.price_max.reshape(-1), game.leader_model == "myopic")
     prices, converged, iterations = equilibrium(leaders)
     if bool(np.isfinite(game.capacity).any()):
-        _ration(game, leaders, (prices.reshape(-1, game.cost.shape[-1]), converged, iterations))
+        lost = _ration(game, leaders, (prices.reshape(-1, game.cost.shape[-1]), converged, iterations))
+        game = _without(game, lost) if lost else game
     price = prices.reshape(game.cost.shape)
     demand, shadow_price = responded(game, price)
     utility = follower_utility(game, price, demand), leader_utility(game, price, demand)
@@ -39,8 +45,20 @@ def stackelberg(game: SocialGame) -> Equilibrium:
     return Equilibrium(game, price, demand, shadow_price, *utility, converged, iterations, failures=dict(game.refused))
 
 
-def _ration(game: SocialGame, leaders: Leaders, found: tuple[FloatArray, BoolArray, IntArray]) -> None:
-    """Replace the prices [B, J], whether they settled and the evaluations [B] where capacities change them."""
+def _without(game: SocialGame, lost: dict[tuple[int, ...], str]) -> SocialGame:
+    """Return the game in which nobody may buy in the games that are lost, for the reasons given."""
+    numbers = [int(np.ravel_multi_index(place, game.cost.shape[:-1])) for place in lost]
+    table = game.table.without(np.array(numbers))
+    return replace(game, table=table, market=collect(table)[0], refused={**game.refused, **lost})
+
+
+def _ration(
+    game: SocialGame, leaders: Leaders, found: tuple[FloatArray, BoolArray, IntArray]
+) -> dict[tuple[int, ...], str]:
+    """Replace the prices [B, J], whether they settled and the evaluations [B] where capacities change them.
+
+    Returns why games of a batch have no equilibrium after all: deadlines that cannot be met and must not be dropped.
+    """
     price, converged, iterations = found
     finite = np.isfinite(game.capacity).reshape(price.shape).any(axis=1)
     pairs, capacity = game.market.pairs, game.capacity.reshape(-1)
@@ -55,7 +73,19 @@ def _ration(game: SocialGame, leaders: Leaders, found: tuple[FloatArray, BoolArr
         price[again] = prices.reshape(-1, price.shape[1])
         iterations[again] += count
     batch = game.cost.shape[:-1]
+    lost: dict[tuple[int, ...], str] = {}
     for number in np.flatnonzero(finite & ~is_simple):
         place = tuple(int(k) for k in np.unravel_index(number, batch))
-        price[number], converged[number], evaluations = settle_rationed(game_at(game, place), price[number])
+        if place in game.refused:
+            continue
+        try:
+            one = game_at(game, place)
+            price[number], converged[number], evaluations = settle_rationed(one, price[number])
+            one.respond(price[number])  # at prices that did not settle it may fail
+        except NoEquilibrium as error:
+            if not batch:
+                raise
+            lost[place] = str(error)
+            continue
         iterations[number] += evaluations
+    return lost

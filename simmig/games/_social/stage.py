@@ -18,14 +18,17 @@ _ROUNDING = 1e-13  # relative, by which sales may seem to be above a capacity
 
 
 def stage(game: SocialGame, price: FloatArray) -> tuple[Reply, FloatArray]:
-    """Return the followers' equilibrium, pair by pair, and the shadow prices [B J], at prices of the games' shape."""
+    """Return the followers' equilibrium, pair by pair, and the shadow prices [B J], at prices of the games' shape.
+
+    Raises NoEquilibrium that names follower and game where deadlines cannot be met and must not be dropped.
+    """
     pairs, posted, capacity = game.market.pairs, price.reshape(-1), game.capacity.reshape(-1)
     reply = respond(game.market, posted[pairs.leader], pairs.theta(posted))
     shadow_price = np.zeros_like(posted)
     is_over = sums(pairs.leader, reply.demand, len(posted)) > capacity * (1.0 + _ROUNDING)
     if bool(is_over.any()):
         games = np.flatnonzero(is_over.reshape(-1, game.market.leaders).any(axis=1))
-        return ration(game.rationed, games, posted, reply)
+        return ration(game.rationed, games, posted, reply, game.cost.shape[:-1])
     return reply, shadow_price
 
 

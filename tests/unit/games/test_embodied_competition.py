@@ -8,6 +8,7 @@ from simmig.games._embodied import leaders
 from simmig.games._embodied.competition import competed
 from simmig.games._embodied.curves import Curves
 from simmig.games._embodied.stage import Stage
+from simmig.games._embodied.trials import Trials
 from simmig.games._papers import draw_003
 from simmig.games.embodied import EmbodiedGame
 
@@ -121,6 +122,49 @@ def test_capacities_and_deadlines_are_kept_together(effects) -> None:
     np.testing.assert_allclose(multiplier[:, 0], multiplier[:, 1], rtol=1e-9, atol=1e-10)
     assert (multiplier[is_late] > 0.0).all()
     np.testing.assert_allclose(multiplier[2], 0.0, atol=1e-10)
+
+
+PRICE = np.array([15.0, 8.0])
+
+
+def nearly_clashing(slack: float) -> EmbodiedGame:
+    """Two alike: the tightest deadline at PRICE is the time to send on half of each capacity, `slack` is beyond it."""
+    capacity, theta, delay_s = np.array([2.5, 3.2]), (1.0 / PRICE) / (1.0 / PRICE).sum(), np.array([0.2, 3.0])
+    tightest_s = float((theta * (delay_s + 0.4 / (capacity / 2.0))).sum())
+    return EmbodiedGame.make(
+        delta=np.array([11.0, 14.0]),
+        delay_cost=np.ones(2),
+        ties=np.array([[0.0, 0.003], [0.003, 0.0]]),
+        complement=np.zeros((2, 2)),
+        quality=np.full(2, 0.5),
+        cost=np.ones(2),
+        price_max=np.full(2, 15.0),
+        work_s=np.full((2, 2), 0.4),
+        delay_s=np.tile(delay_s, (2, 1)),
+        deadline_s=np.full(2, tightest_s * (1.0 + slack)),
+        capacity=capacity,
+    )
+
+
+@pytest.mark.parametrize("slack", [1e-2, 1e-4, 1e-6])
+def test_limits_are_kept_together_up_to_where_they_clash(slack) -> None:
+    game = nearly_clashing(slack)
+    demand = game.best_demand(PRICE)
+    assert (demand.sum(axis=0) <= game.capacity * (1.0 + 1e-12)).all()
+    assert (game.expected_delay_s(PRICE, demand) <= game.deadline_s * (1.0 + 1e-12)).all()
+
+
+@pytest.mark.parametrize("slack", [-1e-8, -1e-4])
+def test_limits_clash_beyond_the_tightest_deadline(slack) -> None:
+    with pytest.raises(NoEquilibrium, match="deadlines and capacities cannot be kept together"):
+        nearly_clashing(slack).best_demand(PRICE)
+
+
+@pytest.mark.parametrize(("slack", "is_next_to_it"), [(1e-2, False), (1e-6, True)])
+def test_a_leader_next_to_prices_at_which_limits_clash_is_known(slack, is_next_to_it) -> None:
+    trials = Trials(Stage.of(nearly_clashing(slack)))
+    on_brink = leaders._is_on_brink(trials, PRICE[None], np.ones((1, 2)), np.full((1, 2), 15.0))
+    assert on_brink.tolist() == [is_next_to_it]
 
 
 def test_capacities_and_deadlines_that_clash_are_named() -> None:

@@ -117,8 +117,9 @@ def test_water_filling_keeps_to_the_leaders_that_are_worth_their_price() -> None
 
 
 def test_pairing_follows_the_bandwidth_bought() -> None:
-    theta = make().pairing(np.ones((2, 2)), np.array([[3.0, 1.0], [0.0, 0.0]]))
-    np.testing.assert_array_equal(theta, [[0.75, 0.25], [0.0, 0.0]])
+    demand = np.array([[[3.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [0.25, 0.75]]])
+    theta = make().pairing(np.ones((2, 2, 2)), demand)
+    np.testing.assert_array_equal(theta, [[[0.75, 0.25], [0.0, 0.0]], [[0.5, 0.5], [0.25, 0.75]]])
 
 
 def test_utilities_are_equations_8_and_11() -> None:
@@ -238,10 +239,32 @@ def test_bad_parameters_are_refused_in_one_line(changes, line) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_numbers_of_pairs_that_are_not_eligible_do_not_matter() -> None:
-    eligible = [[True, False], [True, True]]
-    odd = make(eligible=eligible, efficiency=[[1.0, np.nan], [1.0, 1.0]], ssim=[[1.0, -3.0], [1.0, 1.0]], budget=3.0)
-    np.testing.assert_array_equal(odd.solve().price, make(eligible=eligible, budget=3.0).solve().price)
+@pytest.mark.parametrize("odd", [np.nan, -3.0])
+@pytest.mark.parametrize("prices", ["individual", "uniform"])
+def test_numbers_of_pairs_that_are_not_eligible_do_not_matter(prices, odd) -> None:
+    eligible = np.array([[True, False], [True, True], [False, False]])
+    given = {"delta": [10.0] * 3, "ssim_threshold": [ONE] * 3, "eligible": eligible, "prices": prices}
+    tables = {"efficiency": 1.5, "ssim": 0.9, "price_max": 30.0}
+    for budget, capacity in ((3.0, np.inf), (np.inf, 0.6)):
+        spoilt, plain = (
+            make(
+                **given,
+                budget=budget,
+                capacity=capacity,
+                **{name: np.where(eligible, value, other) for name, value in tables.items()},
+            )
+            for other in (odd, 1.0)
+        )
+        for outcome in ("solve", "social_optimum", "monopoly", "simultaneous"):
+            found, expected = getattr(spoilt, outcome)(), getattr(plain, outcome)()
+            for name in ("demand", "shadow_price", "follower_utility", "leader_utility", "converged"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+            serves = eligible if prices == "individual" else eligible.any(axis=0)
+            np.testing.assert_array_equal(found.price[serves], expected.price[serves])
+            assert np.isfinite(found.price).all()
+        certificate, expected = (game.solve().certificate for game in (spoilt, plain))
+        np.testing.assert_array_equal(certificate.follower_gap, expected.follower_gap)
+        np.testing.assert_array_equal(certificate.leader_gap, expected.leader_gap)
 
 
 def test_prices_of_the_wrong_shape_are_refused() -> None:

@@ -13,9 +13,10 @@ from simmig.games._immersion.leaders import _BLOCK
 from simmig.games.immersion import ImmersionGame
 
 SEEDS = st.integers(0, 2**32 - 1)
-RATIONED = (23, 33, 63, 117, 197, 202, 305, 397, 412, 461)  # full leaders at their caps share followers short of money
+# Full leaders at their caps share followers short of money.
+RATIONED = (23, 63, 202, 412, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (33, 117, 197, 305, 397, 461)))
 OPEN = (125, 398, 491)  # bounds do not exclude that some leader asks more
-LEAVING = (*((seed, "individual") for seed in (78, 100, 445, 844)), (259, "uniform"))
+LEAVING = (*((seed, "individual") for seed in (78, 106, 445, 844)), (259, "uniform"))
 PRICES = st.sampled_from(["individual", "uniform"])
 
 

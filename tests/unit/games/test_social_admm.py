@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simmig.errors import InputError
-from simmig.games._social import admm, admm_sweeps, maxima
+from simmig.errors import InputError, NoEquilibrium
+from simmig.games._social import admm, admm_stage, admm_sweeps, maxima
 from simmig.games._social.admm import followers_by_admm, solve_by_admm
-from simmig.games._social.admm_sweeps import first_state, settled, stage_at, sweep
+from simmig.games._social.admm_stage import stage_at
+from simmig.games._social.admm_sweeps import first_state, settled, sweep
 from simmig.games.social import Game, SocialGame
 
 BIT_PER_UNIT_S = 1e7 * 38.5  # 10^7 Hz at the 38.5 bit/s/Hz of 002, Section VI
@@ -90,9 +91,10 @@ def test_no_code_is_shared_with_the_convex_solver(inputs, monkeypatch) -> None:
         monkeypatch.setattr(SocialGame, name, None)
     found, _ = solve_by_admm(game)
     np.testing.assert_allclose(found.price, expected, rtol=1e-5)
-    own = "".join(inspect.getsource(module) for module in (admm, admm_sweeps, maxima))
+    own = "".join(inspect.getsource(module) for module in (admm, admm_stage, admm_sweeps, maxima))
     used = set(re.findall(r"from simmig\.games\.(?:_social\.)?(\w+) import", own))
-    assert used == {"admm_sweeps", "maxima", "social"}  # `social` for its type alone
+    # `admission` is the rule by which deadlines are dropped, not a solver; `social` is for its type alone.
+    assert used == {"admission", "admm_stage", "admm_sweeps", "maxima", "social"}
 
 
 def test_a_late_follower_of_one_leader_buys_what_its_deadline_asks(inputs) -> None:
@@ -193,10 +195,10 @@ def test_many_price_vectors_at_once_are_as_one_at_a_time(random_round) -> None:
     game = Game().build(random_round(2))
     price = np.random.default_rng(2).uniform(game.cost, game.price_max, (7, len(game.cost)))
     together = stage_at(game, price)
-    demand = settled(together, first_state(together, 3.0), 1e-10, 5_000)
+    demand, _ = settled(together, first_state(together, 3.0), 1e-10, 5_000)
     for row in range(7):
         alone = stage_at(game, price[row : row + 1])
-        np.testing.assert_array_equal(demand[:, row], settled(alone, first_state(alone, 3.0), 1e-10, 5_000)[:, 0])
+        np.testing.assert_array_equal(demand[:, row], settled(alone, first_state(alone, 3.0), 1e-10, 5_000)[0][:, 0])
 
 
 @pytest.mark.parametrize(
@@ -257,12 +259,69 @@ def test_a_leader_that_cannot_earn_posts_its_cap(inputs) -> None:
     np.testing.assert_allclose(found.price, game.solve().price, rtol=2e-6)
 
 
-def test_what_algorithm_1_does_not_know_is_refused() -> None:
+def capped_game(random_round, seed, deadline_share, low=0.6, **settings):
+    """A random game whose leaders mostly have less, or a little more, to sell than they would."""
+    made = random_round(seed, deadline_share=deadline_share)
+    free, rng = Game(**settings).build(made), np.random.default_rng(seed)
+    sold = free.solve().demand.sum(axis=0)
+    capacity = np.where(rng.random(len(sold)) < 0.7, sold * rng.uniform(low, 1.2, len(sold)) + 1e-3, np.inf)
+    return Game(**settings).build(replace(made, capacity_hz=capacity * 1e7))
+
+
+def test_demand_and_shadow_prices_agree_within_capacities(random_round) -> None:
+    full = dropped = unsettled = 0
+    for seed in range(30):
+        game = capped_game(random_round, seed, 0.6, low=0.7)
+        price = random_prices(game, seed)
+        demand, shadow_price = game.respond(price)
+        found = followers_by_admm(game, price)
+        if not found.converged:  # deadlines take nearly all there is: shadow prices far above any price
+            assert shadow_price.max() > 5.0 * game.price_max.max()
+            unsettled += 1
+            continue
+        np.testing.assert_allclose(found.demand, demand, rtol=0.0, atol=1e-9)
+        np.testing.assert_allclose(found.shadow_price, shadow_price, rtol=1e-6, atol=1e-7)
+        full += (shadow_price > 0.0).sum()
+        served = game.eligible.any(axis=1)
+        dropped += (game.expected_delay_s(price, demand) > game.deadline_s * (1 + 1e-9))[served].any()
+    assert full > 20
+    assert dropped > 0
+    assert unsettled < 3
+
+
+def test_a_full_leader_by_hand() -> None:
+    # 0.1 units sold at 4 need 20 - 60 * 0.1 = 14 = 4 + s.
     known = {"alpha": [20.0], "beta": [30.0], "ties": [[0.0]], "work_s": [[0.6]], "delay_s": [[0.5]]}
-    capped = SocialGame.make(**known, cost=[2.0, 1.0], price_max=[15.0, 15.0], capacity=[np.inf, 3.0])
+    game = SocialGame.make(**known, cost=[2.0], price_max=[13.0], capacity=[0.1])
+    found = followers_by_admm(game, np.array([4.0]))
+    np.testing.assert_allclose(found.demand, [[0.1]], rtol=1e-10)
+    np.testing.assert_allclose(found.shadow_price, [10.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("leader_model", "deadline_share", "seeds"),
+    [("anticipating", 0.0, (1,)), ("anticipating", 0.5, (11,)), ("myopic", 0.0, (6,)), ("myopic", 0.5, (8,))],
+)
+def test_prices_agree_with_the_solver_within_capacities(random_round, leader_model, deadline_share, seeds) -> None:
+    for seed in seeds:
+        game = capped_game(random_round, seed, deadline_share, leader_model=leader_model)
+        expected = game.solve()
+        found, _ = solve_by_admm(game)
+        assert expected.converged
+        assert found.converged
+        np.testing.assert_allclose(found.price, expected.price, rtol=2e-6)  # a kink is found as exactly as a maximum
+        np.testing.assert_allclose(found.demand, expected.demand, rtol=0.0, atol=1e-6)
+        np.testing.assert_allclose(found.shadow_price, expected.shadow_price, rtol=1e-5, atol=1e-5)
+
+
+def test_a_batch_or_a_deadline_that_must_not_be_dropped_is_refused(inputs) -> None:
+    known = {"alpha": [20.0], "beta": [30.0], "ties": [[0.0]], "work_s": [[0.6]], "delay_s": [[0.5]]}
     batch = SocialGame.make(**known, cost=[[2.0], [3.0]], price_max=[15.0])
+    tight = SocialGame.make(
+        **known, cost=[2.0], price_max=[15.0], capacity=[0.3], deadline_s=[2.0], infeasible_deadline="error"
+    )
     for answer in (solve_by_admm, lambda game: followers_by_admm(game, game.cost)):
-        with pytest.raises(InputError, match="capacity of leader 1 is 3, expected inf"):
-            answer(capped)
         with pytest.raises(InputError, match=r"a batch of shape \(2,\), expected one game"):
             answer(batch)
+        with pytest.raises(NoEquilibrium, match="leave follower 0 too little to meet its deadline of 2 s"):
+            answer(tight)

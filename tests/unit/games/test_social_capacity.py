@@ -102,6 +102,7 @@ def test_without_deadlines_every_game_is_solved_and_certified(random_round, chan
     assert rationed > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leader_model", ["anticipating", "myopic"])
 def test_with_deadlines_what_is_called_solved_is_certified(random_round, changed, leader_model) -> None:
     solved = unsolved = 0
@@ -201,3 +202,38 @@ def test_room_for_deadlines_is_found_as_an_optimiser_finds_it(random_round, chan
     count = len(followers) if is_last else int(np.flatnonzero(followers == lost)[0])
     assert count == 0 or load(count) < 1.0
     assert is_last or load(count + 1) > 0.998
+
+
+def test_a_deadline_that_must_not_be_dropped_fails_one_game_of_a_batch_and_no_other() -> None:
+    # Each of three followers needs 0.6 / (2 - 0.5) = 0.4 at one leader, which has 1.0 in game 1 and 2.0 elsewhere.
+    made = {
+        "alpha": np.full((3, 3), 20.0),
+        "beta": np.full((3, 3), 30.0),
+        "ties": np.zeros((3, 3, 3)),
+        "work_s": np.full((3, 3, 1), 0.6),
+        "delay_s": np.full((3, 3, 1), 0.5),
+        "deadline_s": np.full((3, 3), 2.0),
+        "cost": np.full((3, 1), 2.0),
+        "price_max": np.full((3, 1), 15.0),
+        "capacity": np.array([[2.0], [1.0], [2.0]]),
+    }
+    game = SocialGame.make(**made, infeasible_deadline="error")
+    for outcome in ("solve", "social_optimum", "simultaneous", "monopoly", "solve_by_admm"):
+        found = getattr(game, outcome)()
+        assert list(found.failures) == [(1,)], outcome
+        assert "leave follower 2 too little to meet its deadline of 2 s" in found.failures[(1,)]
+        assert np.isnan(found.price[1]).all()
+        assert found.converged.tolist() == [True, False, True]
+        for b in (0, 2):
+            one = SocialGame.make(**{k: v[b] for k, v in made.items()}, infeasible_deadline="error")
+            alone = getattr(one, outcome)()
+            for name in ("price", "demand", "shadow_price", "leader_utility", "follower_utility"):
+                np.testing.assert_array_equal(getattr(found, name)[b], getattr(alone, name), err_msg=outcome)
+    assert np.isnan(game.solve().certificate.leader_gap[1]).all()
+    price = np.full((3, 1), 10.0)
+    for answer in (game.best_demand, game.best_demand_by_admm, game.best_price):
+        with pytest.raises(
+            NoEquilibrium, match=r"leave follower 2 too little .*; this is game \[1\] of the batch"
+        ) as caught:
+            answer(price)
+        assert "\n" not in str(caught.value)

@@ -365,8 +365,87 @@ def test_a_capacity_binds_the_followers_of_a_monopoly_and_of_leaders_who_move_at
         np.testing.assert_allclose(found.demand, [[0.1]], rtol=1e-9)
         np.testing.assert_allclose(found.shadow_price, [1.0], rtol=1e-8)
     np.testing.assert_allclose(best_price(game, np.array([4.0])), [13.0])
-    with pytest.raises(InputError, match=re.escape("capacity of leader 0 is 0.1, expected inf")):
-        social_optimum(game)
+
+
+def test_a_capacity_binds_the_planner() -> None:
+    # One more unit is worth 20 - 2 - 60 * 0.1 = 12 to the planner, who would choose 0.3.
+    game = SocialGame.make(
+        alpha=[20.0],
+        beta=[30.0],
+        ties=[[0.0]],
+        work_s=[[0.6]],
+        delay_s=[[0.5]],
+        cost=[2.0],
+        price_max=[13.0],
+        capacity=0.1,
+    )
+    found = social_optimum(game)
+    np.testing.assert_allclose(found.demand, [[0.1]], rtol=1e-10)
+    np.testing.assert_allclose(found.shadow_price, [12.0], rtol=1e-9)
+
+
+def planned_within(random_round, changed, seed):
+    """A game in which some capacities bind the planner at the prices returned; None if welfare has no bound."""
+    free = bounded_game(random_round, seed)
+    if free is None:
+        return None
+    rng = np.random.default_rng(seed)
+    price = rng.uniform(free.cost + 0.1, free.price_max - 0.1)
+    sold = Planner(free, True).plan(price).demand.sum(axis=0)
+    capacity = np.where(rng.random(len(sold)) < 0.8, sold * rng.uniform(0.8, 1.1, len(sold)) + 1e-3, np.inf)
+    return Game().build(changed(random_round(seed), capacity_hz=capacity * 1e7)), price
+
+
+def test_a_plan_within_capacities_has_the_slopes_and_shadow_prices_of_finite_differences(random_round, changed) -> None:
+    full = 0
+    for seed in range(30):
+        made = planned_within(random_round, changed, seed)
+        if made is None:
+            continue
+        game, price = made
+        plan, planner = Planner(game, True).plan(price), Planner(game, True)
+        assert (plan.demand.sum(axis=0) <= game.capacity * (1 + 1e-9)).all()
+        np.testing.assert_allclose(plan.value, welfare(game, price, plan.demand), rtol=1e-12)
+        for j in range(len(price)):
+            moved = [price * np.exp(sign * 1e-4 * (np.arange(len(price)) == j)) for sign in (-1, 1)]
+            below, above = (planner.plan(p).value for p in moved)
+            np.testing.assert_allclose(plan.slope[j], (above - below) / 2e-4, rtol=1e-5, atol=1e-6)
+        for j in np.flatnonzero(plan.shadow_price > 0.0):
+            more = np.where(np.arange(len(price)) == j, game.capacity * (1 + 1e-6), game.capacity)
+            wider = Game().build(changed(random_round(seed), capacity_hz=more * 1e7))
+            gain = (Planner(wider, True).plan(price).value - plan.value) / (1e-6 * game.capacity[j])
+            np.testing.assert_allclose(gain, plan.shadow_price[j], rtol=1e-3, atol=1e-3)
+            full += 1
+    assert full > 20
+
+
+def test_no_outcome_within_capacities_beats_the_planner(random_round, changed) -> None:
+    full = 0
+    for seed in range(8):
+        made = planned_within(random_round, changed, seed)
+        if made is None:
+            continue
+        game, _ = made
+        found, equilibrium = social_optimum(game), game.solve()
+        assert (found.demand.sum(axis=0) <= game.capacity * (1 + 1e-9)).all()
+        best = welfare(game, found.price, found.demand)
+        assert best >= welfare(game, equilibrium.price, equilibrium.demand) - 1e-9 * abs(best)
+        full += bool(found.shadow_price.any())
+    assert full > 2
+
+
+@pytest.mark.parametrize(("leader_model", "seed"), [("anticipating", 4), ("myopic", 6), ("myopic", 11)])
+def test_prices_at_a_kink_are_everyones_best(random_round, changed, leader_model, seed) -> None:
+    made, rng = random_round(seed, deadline_share=0.0), np.random.default_rng(seed)
+    sold = Game(leader_model=leader_model).build(made).solve().demand.sum(axis=0)
+    capacity = sold * rng.uniform(0.6, 1.2, len(sold)) + 1e-3
+    game = Game(leader_model=leader_model).build(changed(made, capacity_hz=capacity * 1e7))
+    found = game.solve()
+    is_full = found.demand.sum(axis=0) >= game.capacity * (1 - 1e-9)
+    assert (is_full & (found.price < game.price_max)).any()
+    np.testing.assert_allclose(best_price(game, found.price), found.price, rtol=1e-6)
+    off = np.where(is_full, np.minimum(found.price * (1 + 1e-5), game.price_max), found.price)
+    assert game.certify(off, game.best_demand(off)).leader_gap_relative.max() > 1e-6
 
 
 def test_a_batch_is_refused() -> None:
