@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from roads import road
 
 
 def digest_in_a_new_process(scenario: Path, out: Path, hash_seed: str) -> str:
@@ -30,30 +31,7 @@ def test_another_seed_gives_another_digest(simulate_file, repository, tmp_path):
     assert len(digests) == 5
 
 
-TEXT = """
-schema = 1
-name = "luck"
-seed = 5
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = { uniform = [80e6, 400e6] }, cycles = 5e9, deadline_s = { uniform = [1.0, 3.0] } }
-[rsus]
-radius_m = 450.0
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = 0.0
-[radio]
-preset = "paper-002"
-[migration]
-trigger = { kind = "nearest" }
-"""
+TEXT = road(twin="size_bit = { uniform = [80e6, 400e6] }, cycles = 5e9, deadline_s = { uniform = [1.0, 3.0] }")
 
 
 def cars(names):

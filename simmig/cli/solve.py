@@ -11,7 +11,7 @@ import typer
 from simmig.cli.common import AsJson, Overrides, print_json, print_table
 
 if TYPE_CHECKING:
-    from simmig.contracts import GameInputs, PricingGame
+    from simmig.contracts import Equilibrium, GameInputs, PricingGame
 
 _MOST_ROWS = 40  # of followers, in the table; --json has all of them
 
@@ -46,15 +46,30 @@ def solve(
     """Solve a game exactly and say how exact that is."""
     from simmig.report.solution import solution
 
+    _refuse_idle_options(
+        ("--leaders", leaders is not None, "--plot", plot is not None),
+        ("--scenario", scenario is not None, "--round", round_ is not None),
+        ("--set", bool(overrides), "a game file", round_ is None),
+    )
     asked = _game_of(source, overrides or []) if round_ is None else _round_of(source, round_, scenario)
-    document = {"title": asked.title, **solution(asked.game, asked.names), "played": asked.played}
+    found = asked.game.solve()
+    document = {"title": asked.title, **solution(asked.game, found, asked.names), "played": asked.played}
     if plot is not None:
-        _plot(asked, plot, leaders)
+        _plot(asked, found, plot, leaders)
         document["plot"] = str(plot)
     if as_json:
         print_json(document)
     else:
         _print(document)
+
+
+def _refuse_idle_options(*options: tuple[str, bool, str, bool]) -> None:
+    """Raise InputError for an option (name, given) that means nothing without another (name, given)."""
+    from simmig.errors import InputError
+
+    for name, is_given, other, has_other in options:
+        if is_given and not has_other:
+            raise InputError(f"{name}: expected only with {other}")
 
 
 def _game_of(file: Path, overrides: list[str]) -> _Asked:
@@ -81,17 +96,20 @@ def _round_of(folder: Path, index: int, scenario: Path | None) -> _Asked:
     return _Asked(f"{folder.name}, round {index}", game, found.round.inputs, found.names, played)
 
 
-def _plot(asked: _Asked, path: Path, chosen: str | None) -> None:
-    from simmig.contracts import analytic
+def _plot(asked: _Asked, found: Equilibrium, path: Path, chosen: str | None) -> None:
+    from simmig.contracts import AnalyticGame
+    from simmig.errors import InputError
     from simmig.report.best_responses import best_responses, draw_best_responses, leader_pair
 
-    game = analytic(asked.game, "solve --plot")
+    game = asked.game
+    if not isinstance(game, AnalyticGame):
+        raise InputError("--plot: this game does not say what a leader's best price is; expected one with best_price")
     pair = leader_pair(asked.names, chosen)
-    found = game.solve()
     curves = best_responses(game, found, pair, (asked.inputs.cost, asked.inputs.price_max), 0)
     price = found.price[0] if game.individual_prices else found.price
     at = (float(price[pair[0]]), float(price[pair[1]]))
-    draw_best_responses(curves, at, (asked.names[1][pair[0]], asked.names[1][pair[1]]), path)
+    whom = f" for {asked.names[0][0]}" if game.individual_prices else ""
+    draw_best_responses(curves, at, (asked.names[1][pair[0]], asked.names[1][pair[1]]), whom, path)
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -113,7 +131,8 @@ def _print_players(told: dict[str, Any]) -> None:
     leaders: list[tuple[str, ...]] = [("leader", "price", "sold", "utility", "gap", "relative gap")]
     for of in told["leaders"]:
         prices = of["price"] if isinstance(of["price"], list) else [of["price"]]
-        span = _text(prices[0]) if len(prices) == 1 else f"{_text(min(prices))} to {_text(max(prices))}"
+        low, high = _text(min(prices)), _text(max(prices))
+        span = low if low == high else f"{low} to {high}"
         leaders.append((of["leader"], span, *_texts(of, "sold", "utility", "gap", "gap_relative")))
     print_table(leaders)
     print()
@@ -131,10 +150,14 @@ def _print_outcomes(document: dict[str, Any]) -> None:
     for name, of in document["outcomes"].items():
         told = name.replace("_", " ")
         if "reason" in of:
-            rows.append((told, "none", "", "", of["reason"]))
+            rows.append((told, "none", "", "", ""))
         else:
+            told = told if of["converged"] else f"{told}, not converged"
             rows.append((told, *_texts(of, "welfare", "leader_utility", "follower_utility", "demand")))
     print_table(rows)
+    for name, of in document["outcomes"].items():
+        if "reason" in of:
+            print(f"no {name.replace('_', ' ')}: {of['reason']}")
     if document.get("price_of_anarchy") is not None:
         print(f"price of anarchy {_text(document['price_of_anarchy'])}")
 

@@ -45,22 +45,28 @@ def draw_best_responses(
     curves: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     at: tuple[float, float],
     leaders: tuple[str, str],
+    whom: str,
     path: Path,
 ) -> None:
-    """Write the two curves and the equilibrium `at` as a picture; the file's ending says of which kind."""
+    """Write the two curves and the equilibrium `at` as a picture; the file's ending says of which kind.
+
+    `whom` follows "price of ..." on the axes. Raises InputError if the file cannot be written.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=_SIZE_IN, layout="constrained")
         axes = figure.subplots()
         axes.plot(curves[0], curves[1], color=BLUE, label=f"best price of {leaders[1]}")
         axes.plot(curves[3], curves[2], color=ORANGE, label=f"best price of {leaders[0]}")
         axes.plot(*at, "o", color=INK, markersize=5, label="equilibrium")
-        axes.set_xlabel(f"price of {leaders[0]}")
-        axes.set_ylabel(f"price of {leaders[1]}")
+        axes.set_xlabel(f"price of {leaders[0]}{whom}")
+        axes.set_ylabel(f"price of {leaders[1]}{whom}")
         axes.legend(frameon=False)
         try:
             figure.savefig(path, dpi=RASTER_DPI)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be written ({error}); expected a name in .png, .svg or .pdf") from None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        except ValueError:
+            raise InputError(f"{path}: cannot be written; expected a name that ends in .png, .svg or .pdf") from None
 
 
 def leader_pair(names: Names, chosen: str | None) -> tuple[int, int]:
@@ -70,7 +76,7 @@ def leader_pair(names: Names, chosen: str | None) -> tuple[int, int]:
         raise InputError("--plot: the game has one leader; expected two whose best responses can meet")
     if chosen is None:
         return 0, 1
-    parts = chosen.split(",")
+    parts = [part.strip() for part in chosen.split(",")]
     if len(set(parts)) != 2 or not set(parts) <= set(leaders):
         raise InputError(f"--leaders {chosen}: expected two of {', '.join(leaders[:10])}, with a comma between")
     return leaders.index(parts[0]), leaders.index(parts[1])

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from simmig.contracts import AnalyticGame, Certificate, Equilibrium, FloatArray, PricingGame
 from simmig.errors import SimmigError
+from simmig.games.immersion import ImmersionGame, Prices
 
 Names = tuple[tuple[str, ...], tuple[str, ...]]  # of the followers and of the leaders
 
 OUTCOMES = ("social_optimum", "monopoly", "simultaneous")
 
 
-def solution(game: PricingGame, names: Names) -> dict[str, Any]:
-    """Return the equilibrium of one game and its benchmark outcomes as JSON values.
+def solution(game: PricingGame, found: Equilibrium, names: Names) -> dict[str, Any]:
+    """Return the equilibrium `found` of one game and its benchmark outcomes as JSON values.
 
-    Raises NoEquilibrium if the game has none. A benchmark outcome that does not exist has only its `reason`.
+    A game with individual prices is compared with one price for all followers of a leader, and the reverse. A
+    benchmark outcome that does not exist has only its `reason`.
     """
-    found = game.solve()
     document = {
         "bandwidth_unit_hz": game.bandwidth_unit_hz,
         "converged": bool(found.converged),
@@ -28,8 +30,11 @@ def solution(game: PricingGame, names: Names) -> dict[str, Any]:
         "shadow_price": dict(zip(names[1], np.asarray(found.shadow_price).tolist(), strict=True)),
         "outcomes": {"stackelberg": _totals(found)},
     }
+    if isinstance(game, ImmersionGame):
+        other: Prices = "uniform" if game.individual_prices else "individual"
+        document["outcomes"][f"{other}_prices"] = _outcome(game.repriced(other).solve)
     if isinstance(game, AnalyticGame):
-        document["outcomes"] |= {name: _outcome(game, name) for name in OUTCOMES}
+        document["outcomes"] |= {name: _outcome(getattr(game, name)) for name in OUTCOMES}
         document["price_of_anarchy"] = _price_of_anarchy(document["outcomes"])
     return document
 
@@ -65,9 +70,9 @@ def point(
     }
 
 
-def _outcome(game: AnalyticGame, name: str) -> dict[str, Any]:
+def _outcome(play: Callable[[], Equilibrium]) -> dict[str, Any]:
     try:
-        return _totals(getattr(game, name)())
+        return _totals(play())
     except SimmigError as error:
         return {"reason": str(error)}
 
@@ -80,6 +85,7 @@ def _totals(found: Equilibrium) -> dict[str, Any]:
         "follower_utility": followers,
         "demand": float(found.demand.sum()),
         "price": np.asarray(found.price).tolist(),
+        "converged": bool(found.converged),
     }
 
 

@@ -107,6 +107,8 @@ class GameFile(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, value: object) -> object:
+        if isinstance(value, dict) and "fleet" in value:
+            raise complaint("this is a scenario, for `simmig run`; expected a game, with followers and leaders")
         return fill_game(value) if isinstance(value, dict) else value
 
     @model_validator(mode="after")

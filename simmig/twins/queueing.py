@@ -51,54 +51,10 @@ QueueSettings = Annotated[BackgroundSettings | TaskSettings | NoQueueSettings, F
 def mean_wait_s(arrival_per_s: float, service_per_s: float) -> float:
     """Return the mean wait of an M/M/1 queue, lambda / (mu (mu - lambda)) (002, section II-B).
 
-    Raises InputError, as all functions here do, if there is no steady state.
+    Raises InputError, as the queues here do, if there is no steady state.
     """
     _check_stable(arrival_per_s, service_per_s)
     return arrival_per_s / (service_per_s * (service_per_s - arrival_per_s))
-
-
-def wait_sd_s(arrival_per_s: float, service_per_s: float) -> float:
-    """Return the standard deviation of the wait, sqrt(rho (2 - rho)) / (mu - lambda)."""
-    _check_stable(arrival_per_s, service_per_s)
-    rho = arrival_per_s / service_per_s
-    return math.sqrt(rho * (2.0 - rho)) / (service_per_s - arrival_per_s)
-
-
-def wait_quantile_s(probability: float, arrival_per_s: float, service_per_s: float) -> float:
-    """Return the wait that is exceeded with probability 1 - `probability`, for `probability` in [0, 1).
-
-    From P(W > x) = rho e^{-(mu - lambda) x}.
-    """
-    return StationaryWait(arrival_per_s, service_per_s).exceeded_s(1.0 - probability)
-
-
-def p_zero(arrival_per_s: float, service_per_s: float) -> float:
-    """Return the probability of no wait, 1 - rho."""
-    _check_stable(arrival_per_s, service_per_s)
-    return 1.0 - arrival_per_s / service_per_s
-
-
-def p_empty_at(time_s: float, arrival_per_s: float, service_per_s: float) -> float:
-    """Return the probability P00 that a queue empty at 0 is empty at `time_s` > 0, to about 1e-10.
-
-    P00 = 1 - rho F(t), with F the law of the busy period, whose density is
-    e^{-(lambda + mu) t} I1(2 t sqrt(lambda mu)) / (t sqrt(rho)).
-    """
-    from scipy.integrate import quad
-    from scipy.special import ive
-
-    _check_stable(arrival_per_s, service_per_s)
-    if arrival_per_s == 0.0:
-        return 1.0
-    decay_per_s = (math.sqrt(service_per_s) - math.sqrt(arrival_per_s)) ** 2
-    root_per_s = math.sqrt(arrival_per_s * service_per_s)
-
-    def rho_times_density(y: float) -> float:
-        t = time_s * math.exp(-y)  # spreads the scales of t, from one service to the relaxation time
-        return arrival_per_s / root_per_s * float(ive(1, 2.0 * t * root_per_s)) * math.exp(-decay_per_s * t)
-
-    value, _ = quad(rho_times_density, 0.0, 60.0, epsabs=1e-11, epsrel=1e-11, limit=400)
-    return 1.0 - float(value)
 
 
 class StationaryWait:

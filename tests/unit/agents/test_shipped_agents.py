@@ -2,54 +2,13 @@
 
 import numpy as np
 import pytest
+from roads import cars, market, road
 
 from simmig.contracts import FollowerView, GameInputs, LeaderView
 from simmig.errors import AgentError, NoEquilibrium
 from simmig.games.social import Game
 from simmig.plugins import available, load
 from simmig.rng import Draws
-
-STREET = """
-schema = 1
-name = "agents"
-seed = {seed}
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = {{ path = "cars.csv" }}
-twin = {{ size_bit = 8e7, cycles = 5e9 }}
-preferences = {{ {preferences} }}
-[rsus]
-radius_m = 450.0
-{offer}
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = -10.0
-[[rsus.unit]]
-id = "c"
-x_m = 500.0
-y_m = 20.0
-[radio]
-preset = "paper-002"
-[migration]
-trigger = {{ kind = "nearest" }}
-[market]
-game = {{ kind = "{game}" }}
-round_s = 0.5
-[agents]
-leaders = {leaders}
-followers = {followers}
-"""
-
-
-def cars(count):
-    return "id,t,x,y\n" + "".join(f"v{k},{k},0,0\nv{k},{k + 60},600,0\n" for k in range(count))
-
 
 # What each game needs to know of vehicles and of RSUs.
 GAMES = {
@@ -61,10 +20,13 @@ LEADERS = ("stackelberg", "greedy", "best_so_far", "monopoly", "social_optimum",
 FOLLOWERS = ("best_response", "greedy", "social_optimum", "random")
 
 
-def street(leaders='{ kind = "stackelberg" }', followers='{ kind = "best_response" }', seed=1, game="social"):
+def street(leaders='kind = "stackelberg"', followers='kind = "best_response"', game="social"):
     preferences, offer = GAMES[game]
-    return STREET.format(
-        leaders=leaders, followers=followers, seed=seed, game=game, preferences=preferences, offer=offer
+    return road(
+        market(f'kind = "{game}"', leaders, followers),
+        fleet=f"preferences = {{ {preferences} }}",
+        rsus=offer,
+        places_m={"a": (0.0, 0.0), "b": (500.0, -10.0), "c": (500.0, 20.0)},
     )
 
 
@@ -73,7 +35,7 @@ def test_all_are_found():
 
 
 def play(simulate, leaders, followers, game):
-    text = street(f'{{ kind = "{leaders}" }}', f'{{ kind = "{followers}" }}', game=game)
+    text = street(f'kind = "{leaders}"', f'kind = "{followers}"', game=game)
     run = simulate(text, cars_csv=cars(12))
     assert run.summary["market"]["rounds"] >= 12
     assert run.rounds["price"].between(1.0, 15.0).all()
@@ -122,7 +84,7 @@ def test_greedy_leaders_best_reply_to_the_last_round(simulate):
 
 def test_the_stackelberg_leaders_gain_nothing_by_moving_and_others_do(simulate):
     best = simulate(street(), cars_csv=cars(6)).rounds
-    fixed = simulate(street('{ kind = "fixed_price", share = 0.1 }'), cars_csv=cars(6)).rounds
+    fixed = simulate(street('kind = "fixed_price", share = 0.1'), cars_csv=cars(6)).rounds
     assert best["leader_gap_relative"].max() < 1e-6
     assert fixed["leader_gap_relative"].max() > 0.05
 
@@ -130,7 +92,7 @@ def test_the_stackelberg_leaders_gain_nothing_by_moving_and_others_do(simulate):
 def test_changing_an_agent_leaves_the_luck_of_requests_untouched(simulate):
     # The wait in the queue is drawn for (vehicle, attempt): whoever prices, it is the same.
     one = simulate(street(), cars_csv=cars(12)).migrations
-    other = simulate(street('{ kind = "fixed_price" }'), cars_csv=cars(12)).migrations
+    other = simulate(street('kind = "fixed_price"'), cars_csv=cars(12)).migrations
     keys = ["vehicle", "attempt"]
     both = one.merge(other, on=keys, suffixes=("_one", "_other"))
     done = both["completed_s_one"].notna() & both["completed_s_other"].notna()

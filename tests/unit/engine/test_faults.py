@@ -1,39 +1,10 @@
 """What an outage does to the migrations it touches, by hand on a street of three RSUs."""
 
 import pytest
+from roads import road
 
-SCENARIO = """
-schema = 1
-name = "faults"
-
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = {{ path = "cars.csv" }}
-twin = {{ size_bit = 2.4e8, cycles = 15e9 }}
-
-[rsus]
-radius_m = 450.0
-defaults = {{ compute_hz = 15e9, bandwidth_hz = 4.5e6 }}
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = 0.0
-[[rsus.unit]]
-id = "c"
-x_m = 500.0
-y_m = 20.0
-
-[radio]
-preset = "paper-002"
-[migration]
-trigger = {{ kind = "nearest" }}
-queue = {{ kind = "none" }}
-
+THREE_RSUS = {"a": (0.0, 0.0), "b": (500.0, 0.0), "c": (500.0, 20.0)}
+FAULT = """
 [[fault]]
 rsu = "{rsu}"
 at_s = {at_s}
@@ -48,7 +19,13 @@ COPY_S = 1.383800
 @pytest.fixture
 def struck(simulate):
     def run(rsu, effect, at_s):
-        text = SCENARIO.format(rsu=rsu, effect=effect, at_s=at_s)
+        text = road(
+            FAULT.format(rsu=rsu, effect=effect, at_s=at_s),
+            twin="size_bit = 2.4e8, cycles = 15e9",
+            rsus="defaults = { compute_hz = 15e9, bandwidth_hz = 4.5e6 }",
+            places_m=THREE_RSUS,
+            migration='trigger = { kind = "nearest" }\nqueue = { kind = "none" }',
+        )
         return simulate(text, cars_csv=CARS)
 
     return run

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from roads import cars, market, road
 
 from simmig.errors import AgentError
 
@@ -61,41 +62,17 @@ class Agent(Player):
         assert view.price.shape == (len(view.vehicle), len(view.offers["rank"]))
         return view.alone().best_demand(view.price)
 """
-SCENARIO = """
-schema = 1
-name = "market"
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = 8e7, cycles = 5e9 }
-[rsus]
-radius_m = 450.0
-defaults = { bandwidth_hz = 3e6, offer = { rank = 1.0 } }
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = 0.0
-[migration]
-trigger = { kind = "nearest" }
-[market]
-game = { kind = "wants.py:Game" }
-round_s = 0.5
-[agents]
-leaders = { kind = "agent.py:Agent" }
-followers = { kind = "agent.py:Agent" }
-"""
+SCENARIO = road(
+    market('kind = "wants.py:Game"', 'kind = "agent.py:Agent"', 'kind = "agent.py:Agent"'),
+    rsus="defaults = { bandwidth_hz = 3e6, offer = { rank = 1.0 } }",
+    radio='preset = "physical"',
+)
 ROWS = "np.linspace(2.0, 5.0, view.followers)[:, None] * np.ones((1, len(view.rsu)))"
 
 
-def play(simulate, *overrides, cars=4, price=ROWS, information="own", game=GAME):
-    at_once = "id,t,x,y\n" + "".join(f"v{k},0,0,0\nv{k},60,600,0\n" for k in range(cars))
+def play(simulate, *overrides, price=ROWS, information="own", game=GAME):
     agent = AGENT.format(information=information, price=price)
-    return simulate(SCENARIO, *overrides, cars_csv=at_once, wants_py=game, agent_py=agent)
+    return simulate(SCENARIO, *overrides, cars_csv=cars(4, every_s=0.0), wants_py=game, agent_py=agent)
 
 
 @pytest.mark.parametrize("information", ["own", "full"])
@@ -139,10 +116,10 @@ def test_a_limit_is_shared_by_all_who_ask(simulate):
 def test_a_full_rsu_refuses_until_a_copy_ends(simulate):
     # Three vehicles take all of b's 3 MHz at 25 s, for 2e7 bit / (1 MHz x 3.105 bit/s/Hz) = 6.4 s. The fourth asks at
     # 26 s, is refused, and asks again every second.
-    cars = "id,t,x,y\n" + "".join(f"v{k},{k // 3},0,0\nv{k},{k // 3 + 60},600,0\n" for k in range(4))
+    late_cars = "id,t,x,y\n" + "".join(f"v{k},{k // 3},0,0\nv{k},{k // 3 + 60},600,0\n" for k in range(4))
     agent = AGENT.format(information="own", price=ROWS)
     overrides = ("market.finite_bandwidth=true", "fleet.cars.twin.size_bit=2e7")
-    run = simulate(SCENARIO, *overrides, cars_csv=cars, wants_py=GAME, agent_py=agent)
+    run = simulate(SCENARIO, *overrides, cars_csv=late_cars, wants_py=GAME, agent_py=agent)
     is_late = run.migrations["vehicle"] == "v3"
     late, others = run.migrations[is_late], run.migrations[~is_late]
     assert set(others["decided_s"]) == {25.0}

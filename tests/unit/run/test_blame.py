@@ -1,6 +1,7 @@
 """A trigger, channel or game in a file of the user's that raises is named in one line."""
 
 import pytest
+from roads import road
 
 from simmig.errors import RunError
 
@@ -14,23 +15,7 @@ class Trigger(Plugin):
     def next(self, vehicle, host, after_ns, *, retry):
         {next}
 """
-SCENARIO = """
-schema = 1
-name = "blame"
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = 8e7, cycles = 5e9 }
-[rsus]
-radius_m = 450.0
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[migration]
-trigger = { kind = "mine.py" }
-"""
+SCENARIO = road(migration='trigger = { kind = "mine.py" }')
 CARS = "id,t,x,y\nv,0,0,0\nv,60,600,0\n"
 
 

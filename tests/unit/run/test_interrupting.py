@@ -8,30 +8,7 @@ import sys
 import time
 
 import pytest
-
-SCENARIO = """
-schema = 1
-name = "long"
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = 8e7, cycles = 5e9 }
-[rsus]
-radius_m = 450.0
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = 0.0
-[radio]
-preset = "paper-002"
-[migration]
-trigger = { kind = "nearest" }
-"""
+from roads import road
 
 
 @pytest.fixture
@@ -42,7 +19,7 @@ def started(tmp_path):
         rows += [f"c{car},{60 * k + car},{600 * (k % 2)},0" for k in range(20_000)]
     (tmp_path / "cars.csv").write_text("\n".join(rows) + "\n")
     scenario = tmp_path / "scenario.toml"
-    scenario.write_text(SCENARIO)
+    scenario.write_text(road())
     process = subprocess.Popen(
         [sys.executable, "-m", "simmig", "run", str(scenario), "--out", str(tmp_path / "out")],
         stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """A plug-in agent that misbehaves ends the run with one line that names it; it sees what it declared, no more."""
 
 import pytest
+from roads import cars, market, road
 
 from simmig.cli.main import main
 
@@ -12,37 +13,11 @@ class Agent(Player):
     def price(self, view):
         {body}
 """
-CARS = "id,t,x,y\n" + "".join(f"v{k},{k},0,0\nv{k},{k + 60},600,0\n" for k in range(3))
-STREET = """
-schema = 1
-name = "plugins"
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = 8e7, cycles = 5e9 }
-preferences = { alpha = 30.0, beta = 30.0 }
-[rsus]
-radius_m = 450.0
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[[rsus.unit]]
-id = "b"
-x_m = 500.0
-y_m = 0.0
-[radio]
-preset = "paper-002"
-[migration]
-trigger = { kind = "nearest" }
-[market]
-game = { kind = "social" }
-round_s = 0.5
-[agents]
-leaders = { kind = "mine.py:Agent" }
-followers = { kind = "best_response" }
-"""
+CARS = cars(3)
+
+
+def street(leaders):
+    return road(market(leaders=f'kind = "{leaders}"'), fleet="preferences = { alpha = 30.0, beta = 30.0 }")
 
 
 @pytest.fixture
@@ -51,7 +26,7 @@ def run_with(tmp_path, capsys):
         (tmp_path / "mine.py").write_text(AGENT.format(body=body))
         (tmp_path / "cars.csv").write_text(CARS)
         scenario = tmp_path / "scenario.toml"
-        scenario.write_text(STREET.replace("mine.py:Agent", leaders))
+        scenario.write_text(street(leaders))
         code = main(["run", str(scenario), "--out", str(tmp_path / "out")])
         captured = capsys.readouterr()
         return code, captured.err.strip(), tmp_path / "out"
@@ -95,7 +70,7 @@ def test_a_plugin_file_and_an_installed_one_play_alike(run_with, tmp_path, simul
     assert code == 0
     from simmig.run.folder import read_json
 
-    here = simulate(STREET.replace("mine.py:Agent", "fixed_price"), cars_csv=CARS)
+    here = simulate(street("fixed_price"), cars_csv=CARS)
     assert read_json(out, "run.json")["digest"] == here.digest
 
 

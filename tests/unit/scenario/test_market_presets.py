@@ -2,28 +2,14 @@
 
 import numpy as np
 import pytest
+from roads import road
 
 from simmig.errors import ScenarioError
 from simmig.games.presets import MARKET_PRESETS
 from simmig.scenario import load_scenario
 from simmig.scenario.game_file import load_game
 
-STREET = """schema = 1
-name = "preset"
-[[fleet]]
-name = "cars"
-kind = "av"
-trace = { path = "cars.csv" }
-twin = { size_bit = 8e7, cycles = 5e9 }
-[rsus]
-radius_m = 450.0
-[[rsus.unit]]
-id = "a"
-x_m = 0.0
-y_m = 0.0
-[migration]
-trigger = { kind = "nearest" }
-[market]
+MARKET = """[market]
 preset = "paper-002"
 round_s = 0.5
 [social]
@@ -32,6 +18,7 @@ generator = { kind = "complete_graph" }
 leaders = { kind = "stackelberg" }
 followers = { kind = "best_response" }
 """
+STREET = road(MARKET, radio='preset = "physical"')
 GAME = """schema = 1
 preset = "{preset}"
 [followers]
@@ -88,7 +75,7 @@ def test_a_resolved_scenario_reads_back_as_the_same(street):
 
 def test_an_unknown_preset_is_told_with_its_line(street):
     street.write_text(STREET.replace("paper-002", "paper-2"))
-    with pytest.raises(ScenarioError, match=r'street\.toml:17: market\.preset: .*did you mean "paper-002"'):
+    with pytest.raises(ScenarioError, match=r'street\.toml:26: market\.preset: .*did you mean "paper-002"'):
         load_scenario(street)
 
 

