@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -232,6 +233,13 @@ class Agent(Plugin):
     """A player. Override `price` to lead, `demand` to follow, or both; `information` says what it is shown."""
 
     information: ClassVar[Information] = "own"
+
+    def prepare(self, folder: Path) -> dict[str, Any]:
+        """Read the files that the settings name, from the scenario's `folder`; called once before a run.
+
+        Returns what the run's document should say of them (JSON), such as a fingerprint. Raises InputError.
+        """
+        return {}
 
     def price(self, view: LeaderView) -> FloatArray:
         """Return the unit prices of the RSUs in the view, each between cost and price_max.

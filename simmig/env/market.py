@@ -119,10 +119,7 @@ class Market:
 
     def buy(self, share: Tensor | None = None) -> Played:
         """Let the followers act, shares [B, I, J], or give the best reply to the prices; pay everybody and go on."""
-        if share is None:
-            demand = self.reply(self.price)
-        else:
-            demand = share.to(torch.float64).clamp(0.0, 1.0) * self.demand_max * self.payoffs.eligible
+        demand = self.demand_at(share)
         profit, utility = self.payoffs.profit(self.price, demand), self.payoffs.utility(self.price, demand)
         if share is not None:
             utility = torch.where(self.payoffs.is_late(self.price, demand), 0.0, utility)
@@ -131,10 +128,22 @@ class Market:
         if played.is_over:
             self.reset()
             return played
-        self._remember(demand)
+        self.remember(demand)
         if self.rules.redraw == "slot" and not self.source.is_fixed:
             self._load()
         return played
+
+    def demand_at(self, share: Tensor | None) -> Tensor:
+        """Return what followers buy, [B, I, J]: these shares of the most, or their best reply to the prices posted."""
+        if share is None:
+            return self.reply(self.price)
+        return share.to(torch.float64).clamp(0.0, 1.0) * self.demand_max * self.payoffs.eligible
+
+    def remember(self, demand: Tensor) -> None:
+        """Take the prices posted and these purchases into the past."""
+        self.past_price = torch.cat([self.past_price[:, 1:], self._posted[:, None]], 1)
+        share = (demand / self.demand_max).nan_to_num(nan=0.0)
+        self.past_demand = torch.cat([self.past_demand[:, 1:], share[:, None]], 1)
 
     def price_at(self, share: Tensor) -> Tensor:
         """Return the prices at these shares."""
@@ -163,11 +172,6 @@ class Market:
         self.game, signals = self.source.games(self.count, self._draw)
         self.payoffs = payoffs_of(self.game, self.device)
         self.signals = torch.tensor(signals, device=self.device)
-
-    def _remember(self, demand: Tensor) -> None:
-        self.past_price = torch.cat([self.past_price[:, 1:], self._posted[:, None]], 1)
-        share = (demand / self.demand_max).nan_to_num(nan=0.0)
-        self.past_demand = torch.cat([self.past_demand[:, 1:], share[:, None]], 1)
 
     def _uniform(self, shape: tuple[int, ...]) -> Tensor:
         return torch.from_numpy(self._draw.random(shape)).to(self.device)

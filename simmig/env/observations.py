@@ -1,9 +1,9 @@
 """What each side sees when it acts, as tensors for networks: agents first, [N, B, ...].
 
-`sight` says how far a player sees. "own": what it did itself and what came of it. "public": besides that, the mean and
-the lowest of the rivals' last prices and what they sold. "set": each rival's last price and sales. In none of these
-does the size depend on how many rivals there are, so that one policy plays any map. "full": every price and every
-purchase, as 002, section V-A2 has it; such a policy is bound to the players it was trained with.
+`sight` says how far a player sees. "now": nothing of the past (followers). "own": what it did itself and what came of
+it. "public": besides that, the rivals' mean price, mean sales and lowest price. "set": each rival's prices and sales.
+In none of these does the size depend on how many rivals there are, so that one policy plays any map. "full": every
+price and every purchase, as 002, section V-A2 has it; such a policy is bound to the players it was trained with.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from simmig.env.market import Market
 
-Sight = Literal["own", "public", "set", "full"]
+Sight = Literal["now", "own", "public", "set", "full"]
 
 
 class Observation(NamedTuple):
@@ -58,72 +58,77 @@ class ObservationSizes(NamedTuple):
     other: int
 
 
-def leaders_see(market: Market, sight: Sight) -> Observation:
+def leaders_see(market: Market, sight: Sight, *, individual: bool = True) -> Observation:
     """Return what the J leaders see: N = J.
 
     `now` holds cost / price_max, price_max over the highest there is, how many can buy (n / (n + 1)), and the source's
-    signals, which are lambda_j and mu_j in 002.
+    signals, which are lambda_j and mu_j in 002. Unless `individual`, leaders that may price every follower by itself
+    post one price for all, and see one.
     """
     payoffs = market.payoffs
-    prices, demands = market.past_price, market.past_demand
-    if sight == "full":
-        flat = torch.cat([prices.flatten(2), demands.flatten(2)], -1)
-        history = flat.expand(market.leaders, *flat.shape)
-    else:
-        history = _own_past(market)
     cost, cap = _per_leader(payoffs.cost, payoffs.eligible), _per_leader(payoffs.price_max, payoffs.eligible)
-    buyers = payoffs.eligible.sum(1)
-    now = torch.stack([cost / cap, cap / market.price_scale, buyers / (buyers + 1.0)], -1)
-    parts = [now, market.signals]
-    if sight in ("public", "set"):
-        others, is_other = _rivals(market)
-        if sight == "set":
-            now = torch.cat(parts, -1).transpose(0, 1)
-            return Observation(history.float(), now.float(), others.transpose(0, 1).float(), is_other.transpose(0, 1))
-        parts.append(summary_of(others, is_other))
-    return Observation(history.float(), torch.cat(parts, -1).transpose(0, 1).float())
+    now = torch.stack([cost / cap, cap / market.price_scale, squashed(payoffs.eligible.sum(1))], -1)
+    now = torch.cat([now, market.signals], -1).transpose(0, 1).float()
+    if sight == "full":
+        flat = torch.cat([market.past_price.flatten(2), market.past_demand.flatten(2)], -1).float()
+        return Observation(flat.expand(market.leaders, *flat.shape), now)
+    history = _own_past(market, individual and market.has_individual_prices).float()
+    if sight == "own":
+        return Observation(history, now)
+    rivals, is_rival = _rivals(market)
+    if sight == "set":
+        return Observation(history, now, rivals.flatten(3), is_rival)
+    summary = summary_of(rivals.transpose(2, 3), is_rival[:, :, None])
+    return Observation(torch.cat([history, summary], -1), now)
 
 
 def followers_see(market: Market, sight: Sight) -> Observation:
     """Return what the I followers see once prices are posted: N = I.
 
     `now` holds the prices posted, over the highest there is, and 0 where one is not eligible: followers move second.
-    002 leaves them out, which no follower would.
+    002 shows them the past alone, in which nothing tells how demand should answer a price: leaders then learn that
+    demand hardly answers, and end at the cap.
     """
-    payoffs = market.payoffs
     prices, demands = market.past_price, market.past_demand
-    seen = (
-        prices.permute(2, 0, 1, 3) if market.has_individual_prices else prices.expand(market.followers, *prices.shape)
-    )
-    mine = demands.permute(2, 0, 1, 3)
-    parts = [seen, mine]
-    if sight == "full":
-        others = demands.flatten(2).expand(market.followers, *demands.shape[:2], demands.shape[2] * demands.shape[3])
-        parts.append(others)
-    elif sight == "public":
-        parts.append(demands.sum(2).expand(market.followers, *demands.shape[:2], market.leaders))
     posted = market.price / market.price_scale
-    posted = posted.transpose(0, 1) if market.has_individual_prices else posted.expand(market.followers, *posted.shape)
-    now = posted * payoffs.eligible.transpose(0, 1)
+    if market.has_individual_prices:
+        past, posted = prices.permute(2, 0, 1, 3), posted.transpose(0, 1)
+    else:
+        past, posted = (table.expand(market.followers, *table.shape) for table in (prices, posted))
+    parts = [past, demands.permute(2, 0, 1, 3)]
+    if sight == "now":
+        parts = [past[..., :0]]
+    elif sight == "full":
+        parts.append(demands.flatten(2).expand(market.followers, -1, -1, -1))
+    elif sight == "public":
+        parts.append(demands.sum(2).expand(market.followers, -1, -1, -1))
+    now = posted * market.payoffs.eligible.transpose(0, 1)
     return Observation(torch.cat(parts, -1).float(), now.float())
 
 
-def _own_past(market: Market) -> Tensor:
+def _own_past(market: Market, is_wide: bool) -> Tensor:
     """Return a leader's own prices and sales: [J, B, L, 2], or [J, B, L, 2 I] with individual prices (001, IV-A1)."""
     prices, demands = market.past_price, market.past_demand
-    if market.has_individual_prices:
+    if is_wide:
         return torch.cat([prices.permute(3, 0, 1, 2), demands.permute(3, 0, 1, 2)], -1)
     buyers = market.payoffs.eligible.sum(1)[:, None].clamp(min=1)
-    return torch.stack([prices, demands.sum(2) / buyers], -1).permute(2, 0, 1, 3)
+    one = prices.mean(2) if market.has_individual_prices else prices
+    return torch.stack([one, demands.sum(2) / buyers], -1).permute(2, 0, 1, 3)
 
 
 def _rivals(market: Market) -> tuple[Tensor, Tensor]:
-    """Return the other leaders' last price over the highest and total sales, [B, J, J, 2], and which could sell."""
-    is_open = market.payoffs.eligible.any(1)
-    price = torch.lerp(market.payoffs.cost, market.payoffs.price_max, market.past_price[:, -1]) / market.price_scale
-    last = torch.stack([_per_leader(price, market.payoffs.eligible), squashed(market.past_demand[:, -1].sum(1))], -1)
-    is_other = is_open[:, None, :] & ~torch.eye(market.leaders, dtype=torch.bool, device=is_open.device)
-    return last[:, None].expand(*is_other.shape, 2) * is_other[..., None], is_other
+    """Return the other leaders' prices over the highest there is and total sales, [J, B, J, L, 2], and which can sell.
+
+    The first axis are those who see; a leader is no rival of its own.
+    """
+    payoffs, shares = market.payoffs, market.past_price
+    price = torch.lerp(payoffs.cost[:, None], payoffs.price_max[:, None], shares) / market.price_scale
+    if market.has_individual_prices:
+        price = torch.stack([_per_leader(each, payoffs.eligible) for each in price.unbind(1)], 1)
+    past = torch.stack([price, squashed(market.past_demand.sum(2))], -1).float()  # [B, L, J, 2]
+    is_open = payoffs.eligible.any(1)
+    is_rival = is_open & ~torch.eye(market.leaders, dtype=torch.bool, device=is_open.device)[:, None]  # [J, B, J]
+    return past.transpose(1, 2) * is_rival[..., None, None], is_rival
 
 
 def squashed(total: Tensor) -> Tensor:

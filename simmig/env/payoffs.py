@@ -161,10 +161,11 @@ class EmbodiedPayoffs:
         return (self._pairing(price) * each).sum(-1)
 
     def is_late(self, price: Tensor, demand: Tensor) -> Tensor:
-        """Return whether sum_j theta_ij T_ij exceeds the deadline, [B, I]."""
+        """Return who exceeds the deadline in the mean, or buys outside the domain of (9), [B, I]."""
         theta = self._pairing(price)
         mean_s = torch.where(theta > 0.0, theta * (self._work_s / demand + self._delay_s), 0.0).sum(-1)
-        return mean_s > self._deadline_s * (1.0 + _ROUNDING)
+        is_outside = (self.eligible & (demand + self._room <= 0.0)).any(-1)
+        return is_outside | (mean_s > self._deadline_s * (1.0 + _ROUNDING))
 
     def _pairing(self, price: Tensor) -> Tensor:
         return shares(self._quality / price[:, None, :])

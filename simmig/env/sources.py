@@ -19,6 +19,7 @@ from simmig.games.social import SocialGame
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+    from numpy.typing import NDArray
 
     from simmig.contracts import FloatArray, Game, GameInputs, PricingGame
 
@@ -56,7 +57,7 @@ class Games(NamedTuple):
     @classmethod
     def silent(cls, game: PricingGame) -> Games:
         """Return games without signals."""
-        return cls(game, np.zeros((*game.cost.shape[:1], game.eligible.shape[-1], 0)))  # type: ignore[attr-defined]
+        return cls(game, np.zeros((*game.eligible.shape[:-2], game.eligible.shape[-1], 0)))  # type: ignore[attr-defined]
 
 
 class Source(Protocol):
@@ -66,6 +67,9 @@ class Source(Protocol):
 
     def games(self, count: int, draw: Generator) -> Games:
         """Return `count` games of one shape, side by side."""
+
+    def single(self, draw: Generator) -> FixedGame:
+        """Return one of the games, to be played over and over."""
 
 
 def stack(games: Sequence[PricingGame]) -> PricingGame:
@@ -83,20 +87,25 @@ def stack(games: Sequence[PricingGame]) -> PricingGame:
 
 
 class FixedGame:
-    """The same game in every place of the batch."""
+    """The same game, without batch axes, in every place of the batch; `signals[J, S]` as in `Games`."""
 
     is_fixed = True
 
-    def __init__(self, game: PricingGame) -> None:
-        self._game = game
+    def __init__(self, game: PricingGame, signals: FloatArray | None = None) -> None:
+        self.game, self._signals = game, signals
 
     def games(self, count: int, draw: Generator) -> Games:
         """Return `count` copies."""
-        return Games.silent(stack([self._game] * count))
+        batch = Games.silent(stack([self.game] * count))
+        return batch if self._signals is None else Games(batch.game, np.repeat(self._signals[None], count, axis=0))
+
+    def single(self, draw: Generator) -> FixedGame:
+        """Return the game."""
+        return self
 
 
 class DrawnGames:
-    """Fresh games from a law, such as those of the papers' tables: `law(draw, (count,))` returns a batch."""
+    """Fresh games from a law, such as those of the papers' tables: `law(draw, batch)` returns games of these axes."""
 
     is_fixed = False
 
@@ -106,6 +115,11 @@ class DrawnGames:
     def games(self, count: int, draw: Generator) -> Games:
         """Return `count` fresh games."""
         return self._law(draw, (count,))
+
+    def single(self, draw: Generator) -> FixedGame:
+        """Return one fresh game."""
+        found = self._law(draw, ())
+        return FixedGame(found.game, found.signals)
 
 
 class RecordedRounds:
@@ -123,6 +137,30 @@ class RecordedRounds:
     def games(self, count: int, draw: Generator) -> Games:
         """Return `count` of the rounds."""
         return Games.silent(stack([self._games[k] for k in draw.integers(len(self._games), size=count)]))
+
+    def single(self, draw: Generator) -> FixedGame:
+        """Return one of the rounds."""
+        return FixedGame(self._games[int(draw.integers(len(self._games)))])
+
+
+def placed(inputs: GameInputs, column: NDArray[np.int64], leaders: int) -> GameInputs:
+    """Return a round whose leaders stand in the columns of `leaders` in all; the others can trade with nobody.
+
+    What is not known of those is that of the round's first leader.
+    """
+    found = np.zeros(leaders, dtype=np.int64)
+    found[column] = np.arange(len(column))
+    is_there = np.isin(np.arange(leaders), column)
+    return replace(
+        inputs,
+        efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[:, found],
+        delay_s=inputs.delay_s[:, found],
+        cost=inputs.cost[found],
+        price_max=inputs.price_max[found],
+        capacity_hz=inputs.capacity_hz[found],
+        eligible=inputs.eligible[:, found] & is_there,
+        offers={key: values[found] for key, values in inputs.offers.items()},
+    )
 
 
 def padded(inputs: GameInputs, followers: int, leaders: int) -> GameInputs:

@@ -6,6 +6,8 @@ that the others have changed since. Here workers take turns, each with the weigh
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
 
@@ -40,6 +42,14 @@ class LateWorkers:
         learner.keep_average()
         self.shared = _weights_of(learner)
         self.copies[self._turn] = _weights_of(learner)
+
+    def state(self) -> dict[str, Any]:
+        """Return all weights."""
+        return {"shared": self.shared, "copies": list(self.copies), "turn": self._turn}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.shared, self.copies, self._turn = state["shared"], list(state["copies"]), state["turn"]
 
 
 def _parameters(learner: Learner) -> list[nn.Parameter]:

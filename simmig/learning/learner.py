@@ -88,6 +88,16 @@ class Critic(nn.Module):
         return values
 
 
+class Owned(NamedTuple):
+    """Parameters whose gradients are measured together: by the players on their first axis, and lists for each player.
+
+    What all players share is one list.
+    """
+
+    stacked: list[nn.Parameter]
+    alone: list[list[nn.Parameter]]
+
+
 class Learner(nn.Module):
     """Actors and critics, the mean of the actors so far, and the scale of the rewards."""
 
@@ -98,10 +108,14 @@ class Learner(nn.Module):
 
     def __init__(self, recipe: Recipe, shape: Shape, draw: Generator) -> None:
         super().__init__()
-        self.shape, self.is_shared = shape, recipe.weights != "own"
+        self.shape, self.is_shared = shape, recipe.weights == "shared"
         self.actor, self.critic = Actor(recipe, shape, draw), Critic(recipe, shape, draw)
         self.average = copy.deepcopy(self.actor).requires_grad_(False)
         self._share_kept = recipe.average
+        # Listed once: a walk through the modules at every update takes as long as a small network.
+        self.owned = [*_owned(self.actor, self.is_shared), *_owned(self.critic, self.is_shared)]
+        self._mean: list[Tensor] = list(self.average.parameters())
+        self._present: list[Tensor] = list(self.actor.parameters())
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(shape.agents, 1, shape.rewards, dtype=torch.float64))
@@ -129,9 +143,26 @@ class Learner(nn.Module):
         """Take the present actors into the mean; the first steps count as a plain mean, so that the start fades."""
         self.updates += 1
         kept = min(self._share_kept, 1.0 - 1.0 / int(self.updates))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.actor.parameters()), 1.0 - kept)
+        torch._foreach_lerp_(self._mean, self._present, 1.0 - kept)
         for old, new in zip(self.average.buffers(), self.actor.buffers(), strict=True):
             old.copy_(new)
+
+
+def _owned(part: nn.Module, is_shared: bool) -> list[Owned]:
+    """Return who owns which parameters of an actor or a critic."""
+    stacked: list[nn.Parameter] = []
+    common: list[nn.Parameter] = []
+    own: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in part.named_parameters():
+        places = name.split(".")
+        if is_shared or "trunk" in places or "heads" in places:  # those of a hypernetwork
+            common.append(parameter)
+        elif "memory" in places:
+            own.setdefault(places[places.index("memory") + 1], []).append(parameter)
+        else:
+            stacked.append(parameter)
+    by_player = [Owned(stacked, list(own.values()))] if stacked else []
+    return [*by_player, Owned([], [common])] if common else by_player
 
 
 def _with_other_weights(body: nn.Module, recipe: Recipe, networks: int, draw: Generator) -> nn.Module:
@@ -140,5 +171,7 @@ def _with_other_weights(body: nn.Module, recipe: Recipe, networks: int, draw: Ge
         what = "generated weights" if recipe.weights == "generated" else "pruning"
         raise InputError(f'recipe: {what} with network = "{recipe.network}", expected network = "mlp"')
     if recipe.weights == "generated":
-        return FlatNetwork(GeneratedWeights(networks, body.weights.sizes, draw))
+        if recipe.pruning is not None:
+            raise InputError('recipe: pruning with weights = "generated", expected weights = "own" or "shared"')
+        return FlatNetwork(GeneratedWeights(networks, body.weights.sizes, draw, _FIRST_ACTION_GAIN))
     return FlatNetwork(MaskedWeights(body.weights))

@@ -15,14 +15,26 @@ from simmig.learning.weights import FreeWeights, Layer, Weights
 
 Body = Literal["mlp", "lstm", "set"]
 
+_MANY = 1024  # rows from which a product for each network beats a stacked one, because it stays in the cache
+
 
 def mlp(x: Tensor, layers: list[Layer]) -> Tensor:
     """Return the output [N, M, out] of stacked layers for x[N, M, in]; tanh between the layers."""
+    if len(layers[0].weight) == 1:  # one network for many agents: large products
+        only = [Layer(weight[0], bias[0]) for weight, bias in layers]
+        return _alone(x.flatten(0, 1), only).view(*x.shape[:2], -1)
+    if x.shape[1] >= _MANY:
+        stacked = [[Layer(*own) for own in zip(*layer, strict=True)] for layer in layers]
+        return torch.stack([_alone(own, network) for own, *network in zip(x, *stacked, strict=True)])
     for number, (weight, bias) in enumerate(layers):
-        if number:
-            x = torch.tanh(x)
-        # One network for many agents is one large product.
-        x = torch.matmul(x, weight[0]) + bias[0] if len(weight) == 1 else torch.baddbmm(bias, x, weight)
+        x = torch.baddbmm(bias, x.tanh_() if number else x, weight)  # in place: nobody else has the product
+    return x
+
+
+def _alone(x: Tensor, layers: list[Layer]) -> Tensor:
+    """Return the output [M, out] of one network, layers `weight[in, out]` and `bias[1, out]`, for x[M, in]."""
+    for number, (weight, bias) in enumerate(layers):
+        x = torch.addmm(bias, x.tanh_() if number else x, weight)
     return x
 
 
@@ -94,6 +106,7 @@ class SetNetwork(nn.Module):
         count = is_there.sum(2).clamp(min=1)
         mean = torch.where(is_there, known, 0.0).sum(2) / count
         most = torch.where(is_there, known, -1.0).amax(2)  # tanh is above -1
+        most = torch.where(is_there.any(2), most, 0.0)
         own = torch.cat([seen.history.flatten(2), seen.now, mean, most], -1)
         return mlp(own, self.outward())
 

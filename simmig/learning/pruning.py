@@ -1,7 +1,8 @@
 """Dynamic structured pruning of 001, Algorithm 2: which hidden neurons matter, when they go, and the compact network.
 
-Errata of 001: (50) sums all importances times the sparsity, which prunes the whole network at a few per cent; (52)
-compares weights with it. The default prunes, in each layer, the least important neurons up to the sparsity of (51).
+Errata of 001: (50) sums the importances of all neurons times the sparsity, which leaves no neuron in some layer at a
+sparsity of one per cent; (52) compares weights with it. The default prunes, in each layer, the least important neurons
+up to the sparsity of (51).
 """
 
 from __future__ import annotations
@@ -12,90 +13,131 @@ import torch
 from torch import Tensor
 
 from simmig.errors import InputError
-from simmig.learning.learner import Actor
+from simmig.learning.learner import Actor, Learner
 from simmig.learning.networks import FlatNetwork
 from simmig.learning.recipe import Pruning
 from simmig.learning.weights import Layer, MaskedWeights
 
 
-def importance(layers: list[Layer]) -> list[Tensor]:
-    """Return how much each hidden neuron matters, [N, h] for each hidden layer.
+def importance(layers: list[Layer], masks: list[Tensor]) -> list[Tensor]:
+    """Return how much each hidden neuron matters, [N, h] for each hidden layer, those that are masked included.
 
-    The sum of its squared incoming weights times that of its outgoing ones (Su et al. 2024, as 003 (36) restates it).
+    The sum of its squared incoming weights times that of its outgoing ones (Su et al. 2024, as 003 (35) restates it),
+    where weights from and to other masked neurons do not count.
     """
-    return [into.weight.square().sum(1) * out.weight.square().sum(2) for into, out in pairwise(layers)]
+    first, last = layers[0].weight, layers[-1].weight
+    there = [first.new_ones(first.shape[:2]), *masks, last.new_ones(last.shape[0], last.shape[2])]
+    return [
+        (into.weight.square() * there[number][:, :, None]).sum(1)
+        * (out.weight.square() * there[number + 2][:, None, :]).sum(2)
+        for number, (into, out) in enumerate(pairwise(layers))
+    ]
 
 
-def sparsity_at(iteration: int, iterations: int, pruning: Pruning) -> float:
-    """Return w(t) of 001 (51): cubic from `first` to `sparsity` between begin and end, in steps of `every`."""
-    begin, end = pruning.begin * iterations, pruning.end * iterations
-    stepped = begin + (iteration - begin) // pruning.every * pruning.every
-    done = 1.0 if iteration >= end else max(stepped - begin, 0.0) / max(end - begin, 1e-12)
-    return pruning.sparsity + (pruning.first - pruning.sparsity) * (1.0 - done) ** 3
+def steps_of(iterations: int, pruning: Pruning) -> range:
+    """Return the iterations, 0-based, after which neurons go until `sparsity` is reached: t_0 to t_0 + M Delta t."""
+    last = max(iterations - 1, 0)
+    begin = min(round(pruning.begin * iterations), last)
+    end = min(max(round(pruning.end * iterations), begin), last)
+    return range(begin, end + 1, pruning.every)
 
 
-def kept(scores: Tensor, sparsity: float, threshold: str) -> Tensor:
-    """Return the mask [N, h] of the neurons that stay, by their importance [N, h].
+def sparsity_at(iteration: int, steps: range, pruning: Pruning) -> float:
+    """Return w(t) of 001 (51), cubic from `first` to `sparsity`, as of the last of `steps` up to this iteration."""
+    if iteration < steps.start:
+        return pruning.first
+    done = min((iteration - steps.start) // steps.step, len(steps) - 1)
+    left = (1.0 - done / (len(steps) - 1)) ** 3 if len(steps) > 1 else 0.0
+    return pruning.sparsity * (1.0 - left) + pruning.first * left
 
-    "quantile": the same number goes for every agent. "cumulative": the least important that together make up at most
-    `sparsity` of the layer's importance. "literal": those not below `sparsity` times the sum of all, (50) as printed.
+
+def remaining(scores: list[Tensor], masks: list[Tensor], sparsity: float, threshold: str) -> list[Tensor]:
+    """Return the masks [N, h] of the neurons that stay, by the importance [N, h] and mask of each hidden layer.
+
+    "quantile": the same number stays for every agent. "cumulative": those go that, with the neurons gone before, have
+    at most `sparsity` of their layer's importance. Both leave every layer its most important neuron. "literal": those
+    go that are below `sparsity` times the importance of all that were left in all layers, (50) as printed.
     """
-    width = scores.shape[1]
     if threshold == "literal":
-        return (scores >= sparsity * scores.sum(1, keepdim=True)).to(scores.dtype)
-    order = scores.argsort(1)
-    if threshold == "quantile":
-        goes = torch.arange(width) < min(round(sparsity * width), width - 1)
-        goes = goes.expand_as(order)
-    else:
-        share = scores.gather(1, order).cumsum(1) / scores.sum(1, keepdim=True).clamp(min=1e-30)
-        goes = share <= sparsity
-    mask = torch.ones_like(scores)
-    return mask.scatter(1, order, 1.0 - goes.to(scores.dtype))
+        bound = sparsity * sum((score * mask).sum(1, keepdim=True) for score, mask in zip(scores, masks, strict=True))
+        return [mask * (score >= bound) for score, mask in zip(scores, masks, strict=True)]
+    found = []
+    for score, mask in zip(scores, masks, strict=True):
+        order = score.masked_fill(mask == 0.0, -1.0).argsort(stable=True, dim=1)
+        if threshold == "quantile":
+            goes = (torch.arange(score.shape[1]) < round(sparsity * score.shape[1])).repeat(len(score), 1)
+        else:
+            goes = score.gather(1, order).cumsum(1) <= sparsity * score.sum(1, keepdim=True)
+        goes[:, -1] = False
+        found.append(mask * torch.ones_like(mask).scatter(1, order, 1.0 - goes.to(mask.dtype)))
+    return found
 
 
 class Pruner:
-    """Drops neurons of an actor while it learns; a neuron that went never comes back."""
+    """Drops neurons of the actors while they learn; a neuron that went never comes back.
 
-    def __init__(self, actor: Actor, pruning: Pruning) -> None:
-        body = actor.body
-        assert isinstance(body, FlatNetwork)
-        assert isinstance(body.weights, MaskedWeights)
-        self._weights, self._pruning = body.weights, pruning
+    Its weights get no gradient any more, and what Adam still moves them by stays behind the mask.
+    """
+
+    def __init__(self, learner: Learner, pruning: Pruning) -> None:
+        self._weights, self._average = _masked(learner.actor), _masked(learner.average)
+        self._pruning = pruning
 
     @torch.no_grad()
     def step(self, iteration: int, iterations: int) -> None:
-        """Update the masks after iteration `iteration` of `iterations`, 0-based, when a step is due."""
-        pruning = self._pruning
-        is_due = iteration >= pruning.begin * iterations and iteration % pruning.every == 0
-        if not is_due and iteration + 1 < iterations:
+        """Update the masks after iteration `iteration` of `iterations`, 0-based, when a step is due.
+
+        Steps go on after the last of the schedule, for a side that began to learn late. Raises InputError where the
+        threshold "literal" leaves a layer without neurons: the policy would not depend on what it sees any more.
+        """
+        steps = steps_of(iterations, self._pruning)
+        if iteration < steps.start or (iteration - steps.start) % steps.step:
             return
-        sparsity = sparsity_at(iteration, iterations, pruning)
-        for mask, scores in zip(self._weights.masks, importance(self._weights()), strict=True):
-            mask.mul_(kept(scores * mask, sparsity, pruning.threshold))
+        masks, sparsity = self._weights.masks, sparsity_at(iteration, steps, self._pruning)
+        scores = importance(self._weights.free(), masks)
+        fresh = remaining(scores, masks, sparsity, self._pruning.threshold)
+        for number, mask in enumerate(fresh):
+            if not bool(mask.any(1).all()):
+                raise InputError(
+                    f'recipe.pruning: threshold = "{self._pruning.threshold}" leaves hidden layer {number} no neuron '
+                    f'at a sparsity of {sparsity:.3g} (iteration {iteration}), expected "quantile" or "cumulative"'
+                )
+        for weights in (self._weights, self._average):
+            for mask, now in zip(weights.masks, fresh, strict=True):
+                mask.copy_(now)
+
+
+def _masked(actor: Actor) -> MaskedWeights:
+    """Return the weights of an actor that can be pruned."""
+    assert isinstance(actor.body, FlatNetwork)
+    weights = actor.body.weights
+    if not isinstance(weights, MaskedWeights):
+        raise InputError('recipe: pruning with weights = "generated", expected weights = "own" or "shared"')
+    return weights
 
 
 def compact(layers: list[Layer], masks: list[Tensor]) -> list[list[Layer]]:
-    """Return for each agent the layers without the masked neurons, N lists of layers with N = 1.
+    """Return for each of N agents its layers without the masked neurons: N lists of layers with N = 1.
 
-    A layer of which nothing is left keeps one neuron with outgoing weights 0. Raises InputError if masks do not fit.
+    The output is that of the masked network, because a masked neuron's output is 0. Raises InputError if there is not
+    a mask [N, h] for each hidden layer, or if one leaves a layer without neurons.
     """
-    if len(masks) != len(layers) - 1:
-        raise InputError(f"{len(masks)} masks for {len(layers)} layers, expected one for each hidden layer")
-    found = []
+    found, last = [], len(layers) - 1
+    shapes, expected = [mask.shape for mask in masks], [layer.weight.shape[::2] for layer in layers[:-1]]
+    if shapes != expected:
+        raise InputError(f"masks have shapes {_shown(shapes)}, expected {_shown(expected)}")
     for agent in range(len(layers[0].weight)):
         rows = torch.arange(layers[0].weight.shape[1])
         own = []
         for number, (weight, bias) in enumerate(layers):
-            is_last = number == len(layers) - 1
-            columns = torch.arange(weight.shape[2]) if is_last else masks[number][agent].nonzero()[:, 0]
+            columns = torch.arange(weight.shape[2]) if number == last else masks[number][agent].nonzero()[:, 0]
             if not len(columns):
-                columns = torch.zeros(1, dtype=torch.int64)
-            own.append(
-                Layer(
-                    weight[agent : agent + 1, rows][:, :, columns].clone(), bias[agent : agent + 1, :, columns].clone()
-                )
-            )
+                raise InputError(f"masks: none of agent {agent} in hidden layer {number} is left, expected at least 1")
+            own.append(Layer(weight[agent, rows][:, columns][None].clone(), bias[agent, :, columns][None].clone()))
             rows = columns
         found.append(own)
     return found
+
+
+def _shown(shapes: list[torch.Size]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes) or "none"

@@ -35,7 +35,21 @@ class Recipe(BaseModel):
     leaders: LeadersPart = Field(default="learn", description="what leaders do while training")
     followers: FollowersPart = Field(default="best_reply", description="what followers do while training")
     leaders_see: Literal["own", "public", "set", "full"] = Field(default="own", description="what a leader observes")
-    followers_see: Literal["own", "public", "full"] = Field(default="own", description="what a follower observes")
+    followers_see: Literal["now", "own", "public", "full"] = Field(
+        default="now", description="what a follower observes besides the prices posted"
+    )
+    lead_in: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="share of the iterations at the start in which prices are drawn at random and only followers "
+        "learn: leaders that learn against followers who do not answer prices yet end at the cap",
+    )
+    individual: bool = Field(
+        default=True,
+        description="where a game has individual prices: true, a leader prices every follower by itself, and its "
+        "policy is bound to their number; false, it posts one price for all",
+    )
     history: int = Field(default=3, ge=1, le=100, description="past slots that are seen, L")
     slots: int = Field(default=100, ge=1, description="slots of an episode, T")
     network: Literal["mlp", "lstm", "set"] = Field(default="mlp", description="body of actor and critic")
@@ -83,3 +97,29 @@ class Recipe(BaseModel):
         description="the policy kept is the mean of the actors, this much of it the old one",
     )
     pruning: Pruning | None = Field(default=None, description="pruning of the actor's hidden layers, or none")
+
+
+class TableRecipe(BaseModel):
+    """What learning a table of prices depends on, whatever says where a price should go."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    iterations: int = Field(default=200, ge=0, description="steps of all prices at once")
+    games: int = Field(default=64, ge=1, description="rounds that one estimate of the slopes is the mean of")
+    trials: int = Field(
+        default=9,
+        ge=1,
+        le=1000,
+        description="shares spread evenly from cost to cap that all prices try at once before the first step, each "
+        "starting from the one that paid best; 1 starts in the middle",
+    )
+    optimiser: Literal["adam", "plain"] = Field(
+        default="adam",
+        description="rule of a step; plain: a share moves by rate times the slope of its profit over the most that it "
+        "ever earned, at most by rate",
+    )
+    rate: float = Field(default=0.05, gt=0.0, description="size of the first step, in shares")
+    final_rate: float = Field(default=0.002, gt=0.0, le=1.0, description="size of the last step over that of the first")
+    average: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="the table kept is a running mean, this much of it the old one"
+    )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
+from simmig.contracts import FloatArray
 from simmig.env.market import Market, Played
 from simmig.env.observations import Observation, followers_see, leaders_see
+from simmig.env.sources import FixedGame
+from simmig.learning.evaluate import play, to_shares
 from simmig.learning.late_workers import LateWorkers
 from simmig.learning.learner import Learner, Shape
 from simmig.learning.pruning import Pruner
@@ -36,19 +40,85 @@ class Trainer:
     """A training run: call `iterate` until `iteration` reaches the recipe's, then keep `sides`."""
 
     def __init__(self, market: Market, recipe: Recipe, seed: int) -> None:
-        self.market, self.recipe = market, recipe
+        self.market, self.recipe, self._seed = market, recipe, seed
         self.draw = Generator().manual_seed(int(stream(seed, "learner").integers(2**62)))
         self.iteration, self.plays = 0, 0
-        wide = market.has_individual_prices
+        wide = market.has_individual_prices and recipe.individual
         actions = market.followers if wide else 1
         rewards = actions if wide and recipe.credit == "each" else 1
         self.sides: dict[str, Side] = {}
         if recipe.leaders == "learn":
-            self._add("leaders", lambda: leaders_see(market, recipe.leaders_see), (market.leaders, actions, rewards))
+            self._add(
+                "leaders",
+                lambda: leaders_see(market, recipe.leaders_see, individual=recipe.individual),
+                (market.leaders, actions, rewards),
+            )
         if recipe.followers == "learn":
-            see = recipe.followers_see
             market.post(torch.full_like(market.payoffs.cost, 0.5))  # so that followers have something to look at
-            self._add("followers", lambda: followers_see(market, see), (market.followers, market.leaders, 1))
+            see = partial(followers_see, market, recipe.followers_see)
+            self._add("followers", see, (market.followers, market.leaders, 1))
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations the recipe asks for."""
+        return self.recipe.iterations
+
+    def policy(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the mean actors and what `NetworkPlayer` needs to know of them."""
+        tensors = {
+            f"{name}.{key}": value.clone()
+            for name, side in self.sides.items()
+            for key, value in side.learner.average.state_dict().items()
+        }
+        facts = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "scales": list(self.market.scales),
+            "is_bound": self._is_bound(),
+            "sides": {name: side.learner.shape._asdict() for name, side in self.sides.items()},
+        }
+        return tensors, facts
+
+    def answer(self, single: FixedGame) -> tuple[FloatArray, FloatArray]:
+        """Return the prices and demands, without batch axes, that the mean actors come to in this game."""
+        market = Market(single, 1, self.market.rules, self._seed, scales=self.market.scales)
+        actors = {name: side.learner.average for name, side in self.sides.items()}
+        price, demand = play(market, actors, self.recipe)
+        return price[0].numpy(), demand[0].numpy()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that goes on from here to the same weights."""
+        tensors, facts = self.market.state()
+        return {
+            "counts": [self.iteration, self.plays],
+            "draw": self.draw.get_state(),
+            "market": tensors,
+            "market_facts": facts,
+            "sides": {
+                name: {
+                    "learner": side.learner.state_dict(),
+                    "optimiser": side.optimiser.state_dict(),
+                    "workers": None if side.workers is None else side.workers.state(),
+                }
+                for name, side in self.sides.items()
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of a training with the same recipe and market."""
+        self.iteration, self.plays = state["counts"]
+        self.draw.set_state(state["draw"])
+        self.market.restore(state["market"], state["market_facts"])
+        for name, kept in state["sides"].items():
+            side = self.sides[name]
+            side.learner.load_state_dict(kept["learner"])
+            side.optimiser.load_state_dict(kept["optimiser"])
+            if side.workers is not None:
+                side.workers.restore(kept["workers"])
+
+    def _is_bound(self) -> bool:
+        """Whether the leaders' policy can only play in markets of this one's players."""
+        wide = self.market.has_individual_prices and self.recipe.individual
+        return wide or self.recipe.leaders_see == "full" or self.market.signals.shape[-1] > 0
 
     def iterate(self) -> dict[str, Any]:
         """Play, learn, and return what happened as a row of the learning curve."""
@@ -59,7 +129,8 @@ class Trainer:
             if side.workers is not None:
                 side.workers.take_up(side.learner, self.iteration)
         rollouts, means = self._play()
-        for side in self.sides.values():
+        for name in rollouts:
+            side = self.sides[name]
             for group in side.optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * rate
             batch = batch_of(side.learner, rollouts[side.name], recipe)
@@ -96,6 +167,8 @@ class Trainer:
             sums = _added(sums, played)
         rollouts = {}
         for name, side in self.sides.items():
+            if not notes[name]:  # it did not act
+                continue
             seen, raw, density, reward, is_active = zip(*notes[name], strict=True)
             rollouts[name] = Rollout(
                 list(seen),
@@ -115,17 +188,21 @@ class Trainer:
         """Return the shares of one side, [B, J], [B, I, J], or None for the followers' best reply."""
         if part == "best_reply":
             return None
-        if part == "random":
+        if part == "random" or (name == "leaders" and self._is_lead_in()):
             return torch.rand(shape, generator=self.draw, dtype=torch.float64)
         side = self.sides[name]
         seen = side.see()
         law = side.learner.actor(seen)
         raw = law.draw(self.draw)
         notes[name].append((seen, raw, law.log_density(raw)))
-        return to_shares(name, law.share(raw), len(shape) == 3)
+        return to_shares(name, law.share(raw), shape)
+
+    def _is_lead_in(self) -> bool:
+        recipe = self.recipe
+        return recipe.followers == "learn" and self.iteration < recipe.lead_in * recipe.iterations
 
     def _pay(self, notes: dict[str, list[Any]], played: Played, eligible: Tensor) -> None:
-        if "leaders" in notes:
+        if notes.get("leaders"):
             profit, is_active = played.profit, eligible.any(1)
             if profit.ndim == 3:
                 is_joint = self.sides["leaders"].learner.shape.rewards == 1
@@ -134,7 +211,7 @@ class Trainer:
             else:
                 reward, mask = profit.T[..., None], is_active.T[..., None]
             notes["leaders"][-1] += (reward, mask)
-        if "followers" in notes:
+        if notes.get("followers"):
             notes["followers"][-1] += (played.utility.T[..., None], eligible.any(2).T[..., None])
 
     def _add(self, name: str, see: Callable[[], Observation], numbers: tuple[int, int, int]) -> None:
@@ -142,17 +219,10 @@ class Trainer:
         agents, actions, rewards = numbers
         learner = Learner(recipe, Shape(agents, see().sizes, actions, rewards), self.draw)
         parameters = [*learner.actor.parameters(), *learner.critic.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, eps=1e-5)
+        optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, eps=1e-5, fused=True)
         workers = LateWorkers(learner, recipe.workers) if recipe.algorithm == "a3c" else None
-        pruner = Pruner(learner.actor, recipe.pruning) if recipe.pruning is not None else None
+        pruner = Pruner(learner, recipe.pruning) if recipe.pruning is not None else None
         self.sides[name] = Side(name, see, learner, optimiser, workers, pruner)
-
-
-def to_shares(name: str, share: Tensor, is_wide: bool) -> Tensor:
-    """Return a side's actions [N, B, A] as the market takes them: [B, J], or [B, I, J]."""
-    if name == "followers":
-        return share.transpose(0, 1)
-    return share.permute(1, 2, 0) if is_wide else share[..., 0].T
 
 
 def _added(sums: dict[str, Tensor] | None, played: Played) -> dict[str, Tensor]:

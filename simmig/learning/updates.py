@@ -6,10 +6,11 @@ PPO: Schulman et al. 2017, as 001 (40), (41) and 002 (21)-(27) use it. Tensors a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from simmig.env.observations import Observation
 from simmig.learning.learner import Learner
@@ -64,23 +65,28 @@ def advantages(reward: Tensor, value: Tensor, is_over: list[bool], discount: flo
 def batch_of(learner: Learner, played: Rollout, recipe: Recipe) -> Batch:
     """Return the transitions with advantages, normalised for each player and reward, and targets of the critic."""
     reward = learner.scaled(played.reward)
-    value = torch.stack([learner.critic(seen) for seen in (*played.seen, played.last)])
+    past = joined(played.seen)
+    value = learner.critic(joined([past, played.last])).unflatten(1, (len(reward) + 1, -1)).transpose(0, 1)
     gain = advantages(reward, value, played.is_over, recipe.discount, recipe.trace)
     target = gain + value[:-1]
     weight = played.is_active.to(gain.dtype)
     count = weight.sum((0, 2), keepdim=True).clamp(min=1.0)
     mean = (gain * weight).sum((0, 2), keepdim=True) / count
     spread = (((gain - mean) * weight).square().sum((0, 2), keepdim=True) / count).sqrt()
-    parts = zip(*((s.history, s.now, s.others, s.is_other) for s in played.seen), strict=True)
-    seen = Observation(*(None if part[0] is None else torch.cat(part, 1) for part in parts))  # type: ignore[arg-type]
     return Batch(
-        seen,
+        past,
         raw=_by_player(played.raw),
         log_density=_by_player(played.log_density),
         advantage=_by_player((gain - mean) / (spread + 1e-8)),
         target=_by_player(target),
         weight=_by_player(weight),
     )
+
+
+def joined(seen: Sequence[Observation]) -> Observation:
+    """Return what was seen in one slot after the other as one observation, [N, T B, ...]."""
+    parts = zip(*((s.history, s.now, s.others, s.is_other) for s in seen), strict=True)
+    return Observation(*(None if part[0] is None else torch.cat(part, 1) for part in parts))  # type: ignore[arg-type]
 
 
 def _by_player(table: Tensor) -> Tensor:
@@ -93,10 +99,9 @@ def loss_of(learner: Learner, batch: Batch, place: Tensor, recipe: Recipe) -> Te
     seen, weight = batch.seen.take(place), batch.weight[:, place]
     law = learner.actor(seen)
     density, old = law.log_density(batch.raw[:, place]), batch.log_density[:, place]
-    spread = law.entropy()
-    if weight.shape[-1] == 1:  # an action is judged as a whole
+    is_joint = weight.shape[-1] == 1  # an action is judged as a whole
+    if is_joint:
         density, old = density.sum(-1, keepdim=True), old.sum(-1, keepdim=True)
-        spread = spread.sum(-1, keepdim=True)
     gain = batch.advantage[:, place]
     if recipe.algorithm == "ppo":
         ratio = (density - old).exp()
@@ -104,8 +109,11 @@ def loss_of(learner: Learner, batch: Batch, place: Tensor, recipe: Recipe) -> Te
     else:
         won = density * gain
     error = (learner.critic(seen) - batch.target[:, place]).square()
-    total = (recipe.value_weight * error - won - recipe.entropy * spread) * weight
-    mean: Tensor = (total.sum(1) / weight.sum(1).clamp(min=1.0)).mean(-1).sum()
+    total = recipe.value_weight * error - won
+    if recipe.entropy > 0.0:
+        spread = law.entropy()
+        total = total - recipe.entropy * (spread.sum(-1, keepdim=True) if is_joint else spread)
+    mean: Tensor = ((total * weight).sum(1) / weight.sum(1).clamp(min=1.0)).mean(-1).sum()
     return mean
 
 
@@ -126,23 +134,15 @@ def learn(learner: Learner, optimiser: torch.optim.Optimizer, batch: Batch, reci
 @torch.no_grad()
 def clip_by_player(learner: Learner, most: float) -> None:
     """Scale down each player's gradient to a norm of `most`: one player's noise must not slow the others."""
-    agents = learner.shape.agents
-    for part in (learner.actor, learner.critic):
-        owned = [(p.grad, _owner(name, p, learner)) for name, p in part.named_parameters() if p.grad is not None]
-        square = torch.zeros(agents + 1)  # the last is for what all share
-        for grad, owner in owned:
-            if owner is None:
-                square[:agents] += grad.flatten(1).square().sum(1)
-            else:
-                square[owner] += grad.square().sum()
-        scale = (most / square.sqrt().clamp(min=1e-12)).clamp(max=1.0)
-        for grad, owner in owned:
-            grad.mul_(scale[:agents].view(-1, *[1] * (grad.ndim - 1)) if owner is None else scale[owner])
-
-
-def _owner(name: str, parameter: nn.Parameter, learner: Learner) -> int | None:
-    """Return the player that a parameter belongs to, N if to all, None if its first axis are the players."""
-    agents, parts = learner.shape.agents, name.split(".")
-    if learner.is_shared:
-        return agents
-    return int(parts[parts.index("memory") + 1]) if "memory" in parts else None
+    for stacked, alone in learner.owned:
+        tables = [p.grad for p in stacked if p.grad is not None]
+        own = [[p.grad for p in parameters if p.grad is not None] for parameters in alone]
+        rows = [table.flatten(1) for table in tables]
+        if own:
+            rows.append(torch.stack([torch.cat([grad.flatten() for grad in grads]) for grads in own]))
+        norm = torch.linalg.vector_norm(torch.cat(rows, 1), dim=1)
+        scale = (most / norm.clamp(min=1e-6)).clamp(max=1.0)
+        for table in tables:
+            table.mul_(scale.view(-1, *[1] * (table.ndim - 1)))
+        for grads, factor in zip(own, scale.unbind(), strict=False):
+            torch._foreach_mul_(grads, factor)

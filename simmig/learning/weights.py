@@ -7,6 +7,7 @@ stands for one network that all share. A provider returns its layers anew at eac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -29,6 +30,11 @@ class Weights(Protocol):
         """Return the layers."""
 
 
+def gains(sizes: Sequence[int], last_gain: float) -> list[float]:
+    """Return how large each layer of these widths starts: sqrt(2), the last one `last_gain`."""
+    return [2.0**0.5] * (len(sizes) - 2) + [last_gain]
+
+
 class FreeWeights(nn.Module):
     """Parameters of their own: orthogonal at the start, the last layer `last_gain` times as large."""
 
@@ -36,10 +42,8 @@ class FreeWeights(nn.Module):
         super().__init__()
         self.sizes = tuple(sizes)
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-        steps = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
-        for number, (wide, narrow) in enumerate(steps):
+        for (wide, narrow), gain in zip(pairwise(self.sizes), gains(self.sizes, last_gain), strict=True):
             weight = torch.empty(agents, wide, narrow)
-            gain = last_gain if number == len(steps) - 1 else 2.0**0.5
             for each in weight:
                 nn.init.orthogonal_(each, gain, generator=draw)
             self.weights.append(nn.Parameter(weight))
@@ -84,32 +88,43 @@ class GeneratedWeights(nn.Module):
     """One hypernetwork that makes the weights of every agent from its embedding (004): `embedding[N, E]` is learned.
 
     An embedding goes through one hidden layer to a linear head for each layer of the target network. Sizes of 004 are
-    not public; heads start so that a generated layer has the variance of a free one.
+    not public; heads start so that a generated layer has the variance of a free one, the last one included.
     """
 
     def __init__(
-        self, agents: int, sizes: Sequence[int], draw: Generator, *, embedding: int = 16, hidden: int = 64
+        self,
+        agents: int,
+        sizes: Sequence[int],
+        draw: Generator,
+        last_gain: float = 1.0,
+        *,
+        embedding: int = 16,
+        hidden: int = 64,
     ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
         self.embedding = nn.Parameter(torch.randn(agents, embedding, generator=draw))
         self.trunk = FreeWeights(1, (embedding, hidden), draw)
         self.heads = nn.ModuleList()
-        for wide, narrow in zip(self.sizes[:-1], self.sizes[1:], strict=True):
+        with torch.no_grad():
+            spread = self._codes().square().mean().sqrt()
+        for (wide, narrow), gain in zip(pairwise(self.sizes), gains(self.sizes, last_gain), strict=True):
             head = FreeWeights(1, (hidden, wide * narrow + narrow), draw)
-            with torch.no_grad():  # hidden units are about 0.6 in size, so that fan-in variance is 1 / wide
-                head.weights[0].copy_(
-                    torch.randn(head.weights[0].shape, generator=draw) * (hidden * wide) ** -0.5 / 0.6
-                )
+            with torch.no_grad():  # the variance of an orthogonal matrix is 1 / the larger of its sides
+                deviation = gain * max(wide, narrow) ** -0.5 / (hidden**0.5 * spread)
+                head.weights[0].copy_(torch.randn(head.weights[0].shape, generator=draw) * deviation)
                 head.weights[0][..., wide * narrow :] = 0.0
             self.heads.append(head)
 
+    def _codes(self) -> Tensor:
+        """Return what the heads see of each agent, [N, hidden]."""
+        (trunk,) = self.trunk()
+        return torch.tanh(self.embedding @ trunk.weight[0] + trunk.bias[0])
+
     def forward(self) -> list[Layer]:
         """Return the layers that the embeddings stand for."""
-        (trunk,) = self.trunk()
-        code = torch.tanh(self.embedding @ trunk.weight[0] + trunk.bias[0])
-        layers = []
-        for head, wide, narrow in zip(self.heads, self.sizes[:-1], self.sizes[1:], strict=True):
+        code, layers = self._codes(), []
+        for head, (wide, narrow) in zip(self.heads, pairwise(self.sizes), strict=True):
             (made,) = head()
             flat = code @ made.weight[0] + made.bias[0]
             layers.append(Layer(flat[:, : wide * narrow].unflatten(1, (wide, narrow)), flat[:, None, wide * narrow :]))

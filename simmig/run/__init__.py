@@ -67,6 +67,7 @@ def run(scenario: Scenario, *, out: Path | None = None, on_progress: Progress | 
             "scenario": scenario.resolved(),
             "seed": scenario.seed,
             "agents": players.names if players else {},
+            **({"agent_files": players.files} if players and players.files else {}),
             "started_utc": started_utc,
             "simulated_s": simulation.now_ns / NS_PER_S,
             "status": "partial" if signals.was_called else "complete",

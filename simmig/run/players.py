@@ -14,7 +14,7 @@ import numpy as np
 from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, Game, GameInputs, LeaderView, PricingGame
 from simmig.engine.rounds import Round
 from simmig.engine.simulation import Decision, PriceDecision
-from simmig.errors import AgentError, SimmigError
+from simmig.errors import AgentError, InputError, SimmigError
 from simmig.plugins import load
 from simmig.rng import Draws
 from simmig.scenario import Scenario
@@ -29,31 +29,51 @@ def load_players(scenario: Scenario) -> Players | None:
     if scenario.agents is None or scenario.market is None:
         return None
     chosen = scenario.agents
+    leaders, of_leaders = _load_agent("leaders", chosen.leaders, scenario)
+    followers, of_followers = _load_agent("followers", chosen.followers, scenario)
+    files = {side: facts for side, facts in (("leaders", of_leaders), ("followers", of_followers)) if facts}
     return Players(
-        _load_agent(chosen.leaders, scenario.base_dir),
-        _load_agent(chosen.followers, scenario.base_dir),
+        leaders,
+        followers,
         (chosen.leaders.kind, chosen.followers.kind),
         scenario.seed,
         scenario.market.game.plugin,
+        files,
     )
 
 
-def _load_agent(choice: Chosen[Agent], base_dir: Path) -> Agent:
+def _load_agent(side: str, choice: Chosen[Agent], scenario: Scenario) -> tuple[Agent, dict[str, Any]]:
     # Not the scenario's own instance: agents learn, and must not carry that from one run into another.
-    agent = load("agents", choice.kind, choice.settings, base_dir)
+    agent = load("agents", choice.kind, choice.settings, scenario.base_dir)
     assert isinstance(agent, Agent)
-    return agent
+    try:
+        return agent, agent.prepare(scenario.base_dir)
+    except InputError as error:
+        source = "" if scenario.source is None else f"{scenario.source}: "
+        raise InputError(f"{source}agents.{side}: {error}") from None
 
 
 class Players:
-    """The two sides of the market, each played by one agent; `names` are what errors and run.json call them."""
+    """The two sides of the market, each played by one agent; `names` are what errors and run.json call them.
 
-    def __init__(self, leaders: Agent, followers: Agent, names: tuple[str, str], seed: int, game: Game) -> None:
+    `files` says, by side, which files an agent has read.
+    """
+
+    def __init__(
+        self,
+        leaders: Agent,
+        followers: Agent,
+        names: tuple[str, str],
+        seed: int,
+        game: Game,
+        files: dict[str, Any] | None = None,
+    ) -> None:
         self._leaders = leaders
         self._followers = followers
         self._names = names
         self._seed = seed
         self._game = game
+        self.files = files or {}
         self._ids: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
@@ -84,22 +104,10 @@ class Players:
             answer = _ask(self._leaders.price, view, where)
             alike = (len(group),)
             shapes = [alike] if price.ndim == 1 else [(len(price), *alike), alike]
-            price[..., group] = _checked(answer, shapes, f"{where}, RSU {view.rsu[0]!r}: price(view)")
-        self._check_bounds(round_, price, where)
+            price[..., group] = checked(answer, shapes, f"{where}, RSU {view.rsu[0]!r}: price(view)")
+        check_bounds(round_, price, self._ids[1], where)
         price.flags.writeable = False
         return price
-
-    def _check_bounds(self, round_: Round, price: FloatArray, where: str) -> None:
-        cost, cap = round_.inputs.cost, round_.inputs.price_max
-        bad = (price < cost * (1.0 - _SLACK)) | (price > cap * (1.0 + _SLACK))
-        if bad.any():
-            place = tuple(int(k) for k in np.argwhere(bad)[0])
-            column = place[-1]
-            rsu = self._ids[1][round_.rsu[column]]
-            raise AgentError(
-                f"{where}, RSU {rsu!r}: price {price[place]:.6g} is outside cost {cost[column]:.6g} and "
-                f"price_max {cap[column]:.6g}"
-            )
 
     def _leader_view(self, round_: Round, group: np.ndarray) -> LeaderView:
         inputs, rsu = round_.inputs, round_.rsu[group]
@@ -134,7 +142,7 @@ class Players:
             answer = _ask(self._followers.demand, view, where)
             shapes = [(len(group), len(round_.rsu))]
             what = f"{where}, vehicle {view.vehicle[0]!r}: demand(view)"
-            demand[group] = _bought(_checked(answer, shapes, what), view.eligible, what)
+            demand[group] = bought(checked(answer, shapes, what), view.eligible, what)
         return demand
 
     def _follower_view(self, round_: Round, group: np.ndarray, price: FloatArray) -> FollowerView:
@@ -195,12 +203,12 @@ def _ask(method: Callable[[Any], FloatArray], view: LeaderView | FollowerView, w
         raise AgentError(f"{where}: {type(error).__name__} at {place}: {text}") from error
 
 
-def _checked(answer: object, shapes: Sequence[tuple[int, ...]], what: str) -> FloatArray:
+def checked(answer: object, shapes: Sequence[tuple[int, ...]], what: str) -> FloatArray:
     """Return the answer as an array of one of these shapes; raises AgentError unless it is finite and not negative."""
     expected = " or ".join(map(str, shapes))
     try:
         values = np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last from a torch tensor that carries a gradient
         raise AgentError(f"{what} returned {type(answer).__name__}, expected numbers of shape {expected}") from None
     if values.shape not in shapes:
         raise AgentError(f"{what} returned shape {values.shape}, expected {expected}")
@@ -211,7 +219,20 @@ def _checked(answer: object, shapes: Sequence[tuple[int, ...]], what: str) -> Fl
     return values
 
 
-def _bought(demand: FloatArray, eligible: BoolArray, what: str) -> FloatArray:
+def check_bounds(round_: Round, price: FloatArray, rsu_id: tuple[str, ...], where: str) -> None:
+    """Raise AgentError if a price of the round, [J] or [I, J], is outside cost and cap; rsu_id names all RSUs."""
+    cost, cap = round_.inputs.cost, round_.inputs.price_max
+    bad = (price < cost * (1.0 - _SLACK)) | (price > cap * (1.0 + _SLACK))
+    if bad.any():
+        place = tuple(int(k) for k in np.argwhere(bad)[0])
+        column = place[-1]
+        raise AgentError(
+            f"{where}, RSU {rsu_id[round_.rsu[column]]!r}: price {price[place]:.6g} is outside cost "
+            f"{cost[column]:.6g} and price_max {cap[column]:.6g}"
+        )
+
+
+def bought(demand: FloatArray, eligible: BoolArray, what: str) -> FloatArray:
     """Return the demand; raises AgentError if it buys where the vehicle is not eligible."""
     if (demand[~eligible] > 0.0).any():
         raise AgentError(f"{what} buys from an RSU that cannot serve the vehicle; expected 0 where not eligible")

@@ -1,0 +1,1 @@
+"""Comparing agents: replications, statistics and what may be concluded from them."""
