@@ -40,6 +40,8 @@ SLOW = (
     "jinja2",
     "matplotlib.pyplot",
     "networkx",
+    "onnx",
+    "onnxruntime",
     "pandas",
     "pettingzoo",
     "pyproj",
@@ -48,12 +50,15 @@ SLOW = (
     "scipy.optimize",
     "scipy.stats",
     "shapely",
+    "tensorboardX",
+    "tensordict",
     "torch",
+    "torchrl",
 )
 # What is made of tensors may import these at the top; everybody else imports these parts inside a function, but for
 # the modules that an agent's file needs to say what it is.
 OF_TENSORS = ("env", "learning")
-TENSORS = ("gymnasium", "pettingzoo", "torch")
+TENSORS = ("gymnasium", "pettingzoo", "tensordict", "torch", "torchrl")
 WITHOUT_TENSORS = ("simmig.learning.agent", "simmig.learning.recipe")
 OPENERS = {
     *("open", "read_text", "read_bytes", "write_text", "write_bytes"),

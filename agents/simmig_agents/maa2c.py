@@ -14,8 +14,9 @@ class Agent(LearnedAgent):
         critic="central",
         leaders_see="public",
         followers="learn",
-        steps=1,
-        iterations=6000,
         lead_in=0.4,
-        final_rate=0.02,
+        games=128,
+        steps=2,
+        iterations=3000,
+        final_rate=0.01,
     )

@@ -15,10 +15,11 @@ class Agent(LearnedAgent):
 
     recipe: ClassVar[Recipe] = Recipe(
         network="lstm",
+        cells=32,
         leaders_see="public",
         followers="learn",
-        cells=32,
         lead_in=0.4,
-        iterations=400,
-        final_rate=0.02,
+        games=128,
+        iterations=600,
+        final_rate=0.01,
     )

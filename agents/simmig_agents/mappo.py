@@ -10,10 +10,11 @@ class Agent(LearnedAgent):
     """Leaders and followers learn by PPO with central critics (Yu et al. 2022), a baseline of 002."""
 
     recipe: ClassVar[Recipe] = Recipe(
+        critic="central",
         leaders_see="public",
         followers="learn",
-        critic="central",
         lead_in=0.4,
-        iterations=400,
-        final_rate=0.02,
+        games=128,
+        iterations=600,
+        final_rate=0.01,
     )

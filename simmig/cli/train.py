@@ -40,6 +40,7 @@ def train(
     ] = None,
     seed: Seed = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the training in POLICY")] = False,
+    save_every_s: Annotated[float, typer.Option(help="CPU seconds between two states to resume from", min=0.0)] = 20.0,
     show: Annotated[bool, typer.Option("--recipe", help="print the recipe and stop")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +57,11 @@ def train(
 
     venue = venue_of(source, given or [])
     with interrupts() as signals:
-        arguments: dict[str, Any] = {"resume": resume, "is_stopped": lambda: signals.was_called}
+        arguments: dict[str, Any] = {
+            "resume": resume,
+            "save_every_s": save_every_s,
+            "is_stopped": lambda: signals.was_called,
+        }
         if sys.stderr.isatty():
             with progress_bar() as bar:
                 done = run_training(learner, agent, venue, changed, seed or 0, out, on_progress=bar, **arguments)
@@ -109,7 +114,7 @@ def recipe_of(name: str, learner: type[LearnedAgent], changes: list[str]) -> Bas
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(map(str, detail["loc"]))
-        near = did_you_mean(where, values) if detail["type"] == "extra_forbidden" else ""
+        near = did_you_mean(where, learner.recipe.model_dump()) if detail["type"] == "extra_forbidden" else ""
         raise InputError(f"recipe of agent {name}: {where}: {explain(detail)}{near}") from None
 
 

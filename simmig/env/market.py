@@ -48,17 +48,23 @@ class Scales(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One slot: price [B, J] or [B, I, J], demand [B, I, J], profit of price's shape, utility [B, I].
+    """One slot: price [B, J] or [B, I, J], demand [B, I, J], profit of price's shape, purchases [B, I, J].
 
-    `utility` is 0 for a follower whose demand breaks its deadline or budget, as 002, equation (20) says. `is_over`
-    tells that the episode ended with this slot: the next one starts from new games and a random past.
+    `purchases` is what each is worth to its follower, 0 for one whose demand breaks its deadline or budget, as 002,
+    equation (20) says. `is_over` tells that the episode ended with this slot: the next one starts from new games and a
+    random past.
     """
 
     price: Tensor
     demand: Tensor
     profit: Tensor
-    utility: Tensor
+    purchases: Tensor
     is_over: bool
+
+    @property
+    def utility(self) -> Tensor:
+        """The followers' utilities, [B, I]."""
+        return self.purchases.sum(-1)
 
 
 class Market:
@@ -120,11 +126,12 @@ class Market:
     def buy(self, share: Tensor | None = None) -> Played:
         """Let the followers act, shares [B, I, J], or give the best reply to the prices; pay everybody and go on."""
         demand = self.demand_at(share)
-        profit, utility = self.payoffs.profit(self.price, demand), self.payoffs.utility(self.price, demand)
+        profit, purchases = self.payoffs.profit(self.price, demand), self.payoffs.purchases(self.price, demand)
         if share is not None:
-            utility = torch.where(self.payoffs.is_late(self.price, demand), 0.0, utility)
+            is_late = self.payoffs.is_late(self.price, demand)
+            purchases = torch.where(is_late[..., None], 0.0, purchases)
         self.slot += 1
-        played = Played(self.price, demand, profit, utility, self.slot >= self.rules.slots)
+        played = Played(self.price, demand, profit, purchases, self.slot >= self.rules.slots)
         if played.is_over:
             self.reset()
             return played
@@ -134,9 +141,13 @@ class Market:
         return played
 
     def demand_at(self, share: Tensor | None) -> Tensor:
-        """Return what followers buy, [B, I, J]: these shares of the most, or their best reply to the prices posted."""
+        """Return what followers buy, [B, I, J]: these shares of the most, or their best reply to the prices posted.
+
+        There is no trade in a game in which demand has no bound at these prices: nobody gains by posting them.
+        """
         if share is None:
-            return self.reply(self.price)
+            wanted = self.reply(self.price)
+            return torch.where(wanted.isfinite(), wanted, 0.0)
         return share.to(torch.float64).clamp(0.0, 1.0) * self.demand_max * self.payoffs.eligible
 
     def remember(self, demand: Tensor) -> None:

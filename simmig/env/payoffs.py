@@ -30,12 +30,13 @@ class Payoffs(Protocol):
     cost: Tensor  # of `price`'s shape
     price_max: Tensor
     eligible: Tensor  # [B, I, J]
+    is_separable: bool  # whether a purchase changes the worth of none of the same follower's others
 
     def profit(self, price: Tensor, demand: Tensor) -> Tensor:
         """Return the leaders' utilities, [B, J]; with individual prices what each follower brings, [B, I, J]."""
 
-    def utility(self, price: Tensor, demand: Tensor) -> Tensor:
-        """Return the followers' utilities, [B, I]."""
+    def purchases(self, price: Tensor, demand: Tensor) -> Tensor:
+        """Return what each purchase is worth to its follower, [B, I, J]; the utility of 002 and 003 is their sum."""
 
     def is_late(self, price: Tensor, demand: Tensor) -> Tensor:
         """Return whose expected migration delay exceeds the deadline, [B, I] bool."""
@@ -60,6 +61,8 @@ def tensor(values: np.ndarray, device: str) -> Tensor:
 class SocialPayoffs:
     """002, equations (1), (2) and (6)."""
 
+    is_separable = True
+
     def __init__(self, game: SocialGame, device: str) -> None:
         self.cost, self.price_max = tensor(game.cost, device), tensor(game.price_max, device)
         self.eligible = tensor(game.eligible, device)
@@ -72,12 +75,12 @@ class SocialPayoffs:
         """Return theta_j sum_i b_ij (p_j - c_j), [B, J]."""
         return (self._pairing(price) * demand).sum(-2) * (price - self.cost)
 
-    def utility(self, price: Tensor, demand: Tensor) -> Tensor:
-        """Return sum_j theta_ij b_ij (alpha_i - beta_i b_ij + sum_k w_ik b_kj - p_j), [B, I]."""
+    def purchases(self, price: Tensor, demand: Tensor) -> Tensor:
+        """Return theta_ij b_ij (alpha_i - beta_i b_ij + sum_k w_ik b_kj - p_j), [B, I, J]."""
         value = self._alpha - self._beta * demand - price[:, None, :]
         if self._has_ties:
             value = value + self._ties @ demand
-        return (self._pairing(price) * demand * value).sum(-1)
+        return self._pairing(price) * demand * value
 
     def is_late(self, price: Tensor, demand: Tensor) -> Tensor:
         """Return whether sum_j theta_ij T_ij > K_i, [B, I]; T_ij is infinite where nothing is bought."""
@@ -91,6 +94,8 @@ class SocialPayoffs:
 
 class ImmersionPayoffs:
     """001, equations (8) and (11); a follower that spends more than its budget is treated as one that is late."""
+
+    is_separable = True
 
     def __init__(self, game: ImmersionGame, device: str) -> None:
         shape = game.eligible.shape
@@ -113,10 +118,9 @@ class ImmersionPayoffs:
             return (price - self.cost) * demand
         return (price - self.cost) * demand.sum(-2)
 
-    def utility(self, price: Tensor, demand: Tensor) -> Tensor:
-        """Return sum_j delta_i S_ij ln(1 + b_ij q_j) - p_ij b_ij, [B, I]."""
-        paid = self._posted(price) * demand
-        return (self._worth * torch.log1p(demand * self._efficiency) - paid).sum(-1)
+    def purchases(self, price: Tensor, demand: Tensor) -> Tensor:
+        """Return delta_i S_ij ln(1 + b_ij q_j) - p_ij b_ij, [B, I, J]."""
+        return self._worth * torch.log1p(demand * self._efficiency) - self._posted(price) * demand
 
     def is_late(self, price: Tensor, demand: Tensor) -> Tensor:
         """Return who spends more than its budget, [B, I]: the constraint that this game has in a deadline's place."""
@@ -141,6 +145,7 @@ class EmbodiedPayoffs:
         self._quality = torch.where(self.eligible, tensor(plain.quality, device), 0.0)
         self._delta, self._ties = tensor(plain.delta, device)[..., None], tensor(plain.ties, device)
         self._complement = tensor(plain.complement, device)
+        self.is_separable = not bool(self._complement.any())
         self._room = torch.e - tensor(plain.delay_cost, device)[..., None]
         self._work_s, self._delay_s = tensor(plain.work_s, device), tensor(plain.delay_s, device)
         self._deadline_s = tensor(plain.deadline_s, device)
@@ -149,8 +154,8 @@ class EmbodiedPayoffs:
         """Return sum_i theta_ij b_ij (p_j - c_ij), [B, J]."""
         return (self._pairing(price) * demand * (price[:, None, :] - self._pair_cost)).sum(-2)
 
-    def utility(self, price: Tensor, demand: Tensor) -> Tensor:
-        """Return the followers' utilities of the game's kind of effects, [B, I]."""
+    def purchases(self, price: Tensor, demand: Tensor) -> Tensor:
+        """Return theta_ij times the worth of b_ij by the game's kind of effects, [B, I, J]."""
         gain = self._ties @ demand + demand @ self._complement
         worth = torch.log(torch.where(self.eligible, demand + self._room, 1.0)) * self._delta
         posted = price[:, None, :]
@@ -158,7 +163,7 @@ class EmbodiedPayoffs:
             each = worth * (1.0 + gain) - posted * demand
         else:
             each = worth + demand * (gain - posted)
-        return (self._pairing(price) * each).sum(-1)
+        return self._pairing(price) * each
 
     def is_late(self, price: Tensor, demand: Tensor) -> Tensor:
         """Return who exceeds the deadline in the mean, or buys outside the domain of (9), [B, I]."""

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from simmig.env.observations import Observation, ObservationSizes
 from simmig.errors import InputError
 from simmig.learning.actions import ActionHead, Distribution
-from simmig.learning.networks import FlatNetwork, network_for
+from simmig.learning.networks import Body, FlatNetwork, network_for
 from simmig.learning.recipe import Recipe
 from simmig.learning.weights import FreeWeights, GeneratedWeights, MaskedWeights
 
@@ -35,7 +35,7 @@ class Actor(nn.Module):
         networks = 1 if recipe.weights == "shared" else shape.agents
         self.head = ActionHead(recipe.distribution, networks, shape.actions, recipe.deviation)
         body = network_for(
-            recipe.network,
+            _body_for(recipe, shape.seen),
             networks,
             shape.seen,
             self.head.outputs,
@@ -63,11 +63,13 @@ class Critic(nn.Module):
         seen = shape.seen
         if self.is_central:
             own = seen.slots * seen.step + seen.now + seen.other * max(shape.agents, 1)
-            sizes = (own * shape.agents, recipe.width, recipe.width, shape.rewards)
+            # One network for all has to be told whose value is asked for.
+            self.is_told = recipe.weights == "shared"
+            sizes = (own * (shape.agents + self.is_told), recipe.width, recipe.width, shape.rewards)
             self.body: nn.Module = FlatNetwork(FreeWeights(networks, sizes, draw))
         else:
             self.body = network_for(
-                recipe.network,
+                _body_for(recipe, seen),
                 networks,
                 seen,
                 shape.rewards,
@@ -83,6 +85,8 @@ class Critic(nn.Module):
             flat = seen.flat()
             agents, games = flat.shape[:2]
             everything = flat.transpose(0, 1).flatten(1).expand(agents, games, -1)
+            if self.is_told:
+                everything = torch.cat([flat, everything], -1)
             seen = Observation(everything[:, :, None, :0], everything)
         values: Tensor = self.body(seen)
         return values
@@ -163,6 +167,12 @@ def _owned(part: nn.Module, is_shared: bool) -> list[Owned]:
             stacked.append(parameter)
     by_player = [Owned(stacked, list(own.values()))] if stacked else []
     return [*by_player, Owned([], [common])] if common else by_player
+
+
+def _body_for(recipe: Recipe, seen: ObservationSizes) -> Body:
+    """Return the recipe's network, or a perceptron for a side that sees no past to remember, or no rivals."""
+    has_use = {"mlp": True, "lstm": seen.step > 0, "set": seen.other > 0}
+    return recipe.network if has_use[recipe.network] else "mlp"
 
 
 def _with_other_weights(body: nn.Module, recipe: Recipe, networks: int, draw: Generator) -> nn.Module:

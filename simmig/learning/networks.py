@@ -62,7 +62,8 @@ class RecurrentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.inward = FreeWeights(agents, (inputs, width, width), draw)
-        self.memory = nn.ModuleList(nn.LSTM(width, cells, num_layers=2) for _ in range(agents))
+        with torch.random.fork_rng(devices=()):  # nn.LSTM draws weights, which are drawn again below
+            self.memory = nn.ModuleList(nn.LSTM(width, cells, num_layers=2) for _ in range(agents))
         self.outward = FreeWeights(agents, (cells, width, outputs), draw, last_gain)
         bound = cells**-0.5
         with torch.no_grad():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LeadersPart = Literal["learn", "random"]
 FollowersPart = Literal["learn", "random", "best_reply"]
@@ -25,6 +25,13 @@ class Pruning(BaseModel):
         description="quantile: the least important share of each layer goes; cumulative: those that together have this "
         "share of the layer's importance; literal: equation (50) as printed, which may leave no neuron at all",
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Pruning:
+        for low, high in (("begin", "end"), ("first", "sparsity")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} is {getattr(self, low)}, expected at most {high}, {getattr(self, high)}")
+        return self
 
 
 class Recipe(BaseModel):
@@ -64,8 +71,8 @@ class Recipe(BaseModel):
     distribution: Literal["squashed", "beta"] = Field(default="squashed", description="law of the actions")
     credit: Literal["joint", "each"] = Field(
         default="each",
-        description="each: where a leader prices every follower by itself, a price is judged by what that follower "
-        "brought, which the leader sees; joint: all prices of a leader by its whole profit",
+        description="each: a price for one follower is judged by what that follower brought, and a purchase by what it "
+        "is worth by itself, which players see; joint: all by the player's whole utility",
     )
     algorithm: Literal["ppo", "a2c", "a3c"] = Field(default="ppo", description="rule of the update")
     workers: int = Field(default=4, ge=1, le=64, description="a3c: workers whose gradients come late in turn")
@@ -123,3 +130,28 @@ class TableRecipe(BaseModel):
     average: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="the table kept is a running mean, this much of it the old one"
     )
+
+
+class AmortisedRecipe(BaseModel):
+    """What training a network over random games depends on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    iterations: int = Field(default=1000, ge=0, description="updates, each over fresh games")
+    games: int = Field(default=64, ge=1, description="games of one update")
+    spread: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=2.0,
+        description="how far parameters are from the venue's: each is multiplied by exp(x), x uniform within +- this",
+    )
+    absent: float = Field(
+        default=0.1, ge=0.0, lt=1.0, description="probability that a follower or a leader of the venue is missing"
+    )
+    width: int = Field(default=32, ge=1, le=1024, description="neurons of a layer")
+    layers: int = Field(default=2, ge=0, le=8, description="times that pairs see what the others came to")
+    learning_rate: float = Field(default=3e-3, gt=0.0, description="step of Adam at the start")
+    final_rate: float = Field(
+        default=0.02, gt=0.0, le=1.0, description="learning rate at the end over that at the start"
+    )
+    most_gradient: float = Field(default=1.0, gt=0.0, description="largest norm of an update's gradient")

@@ -24,7 +24,6 @@ from simmig.learning.venue import Venue
 from simmig.rng import stream
 
 _STATE, _CURVE = "training", "curve.jsonl"
-_KEPT_EVERY_S = 20.0  # between two states on disk
 _SCORED = 8  # games of a venue that a policy is scored in
 Progress = Callable[[str, float], None]
 
@@ -50,12 +49,14 @@ def run_training(
     folder: Path,
     *,
     resume: bool = False,
+    save_every_s: float = 20.0,
     is_stopped: Callable[[], bool] = lambda: False,
     on_progress: Progress = lambda what, share: None,
 ) -> Trained:
     """Train and leave a policy in `folder`, which must not exist unless `resume`.
 
-    A training that was stopped or killed goes on from its last state to the same weights as one that was not.
+    A training that was stopped or killed goes on from its last state to the same weights as one that was not; a state
+    is written every `save_every_s` CPU seconds.
     Raises InputError if the folder is taken, or holds a training with other settings.
     """
     torch.set_num_threads(1)  # more threads are slower on networks of this size
@@ -69,7 +70,7 @@ def run_training(
         values = {key: value for key, value in row.items() if key not in ("iteration", "plays", "cpu_s")}
         curve.append(row["iteration"], row["plays"], cpu_s, values)
         on_progress("training", training.iteration / max(training.iterations, 1))
-        if time.process_time() - kept > _KEPT_EVERY_S:
+        if time.process_time() - kept > save_every_s:
             _keep(folder, curve, training, asked, cpu_s)
             kept = time.process_time()
     cpu_s = used_s + time.process_time() - started

@@ -56,7 +56,8 @@ class Trainer:
         if recipe.followers == "learn":
             market.post(torch.full_like(market.payoffs.cost, 0.5))  # so that followers have something to look at
             see = partial(followers_see, market, recipe.followers_see)
-            self._add("followers", see, (market.followers, market.leaders, 1))
+            is_each = recipe.credit == "each" and market.payoffs.is_separable
+            self._add("followers", see, (market.followers, market.leaders, market.leaders if is_each else 1))
 
     @property
     def iterations(self) -> int:
@@ -141,7 +142,7 @@ class Trainer:
             if side.pruner is not None:
                 side.pruner.step(self.iteration, recipe.iterations)
         self.iteration += 1
-        self.plays += recipe.games * recipe.steps
+        self.plays += self.market.count * recipe.steps
         return {
             "iteration": self.iteration,
             "plays": self.plays,
@@ -212,7 +213,10 @@ class Trainer:
                 reward, mask = profit.T[..., None], is_active.T[..., None]
             notes["leaders"][-1] += (reward, mask)
         if notes.get("followers"):
-            notes["followers"][-1] += (played.utility.T[..., None], eligible.any(2).T[..., None])
+            is_joint = self.sides["followers"].learner.shape.rewards == 1
+            reward = played.utility.T[..., None] if is_joint else played.purchases.transpose(0, 1)
+            mask = eligible.any(2).T[..., None] if is_joint else eligible.transpose(0, 1)
+            notes["followers"][-1] += (reward, mask)
 
     def _add(self, name: str, see: Callable[[], Observation], numbers: tuple[int, int, int]) -> None:
         recipe = self.recipe
