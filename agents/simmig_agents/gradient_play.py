@@ -34,7 +34,7 @@ class Agent(LearnedAgent):
     """
 
     information: ClassVar[Information] = "own"
-    recipe: ClassVar[GradientRecipe] = GradientRecipe()
+    recipe: ClassVar[GradientRecipe] = GradientRecipe(iterations=300)
 
     @classmethod
     def train(cls, venue: Venue, recipe: BaseModel, seed: int) -> Training:

@@ -40,7 +40,7 @@ class Agent(LearnedAgent):
     """
 
     information: ClassVar[Information] = "own"
-    recipe: ClassVar[PerturbationRecipe] = PerturbationRecipe(games=16, average=0.9)
+    recipe: ClassVar[PerturbationRecipe] = PerturbationRecipe(iterations=300, games=16, average=0.9)
 
     @classmethod
     def train(cls, venue: Venue, recipe: BaseModel, seed: int) -> Training:

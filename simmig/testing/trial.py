@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from simmig.contracts import Agent
@@ -35,9 +36,10 @@ class Trial:
     seed: int
 
     def new_agent(self) -> Agent:
-        """Return a new instance of the agent."""
+        """Return a new instance of the agent, ready to play; files that its settings name are in the working folder."""
         agent = load("agents", self.agent, self.settings)
         assert isinstance(agent, Agent)
+        agent.prepare(Path())
         return agent
 
     def where(self, side: str, market: str) -> str:

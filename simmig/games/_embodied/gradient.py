@@ -47,8 +47,8 @@ class _Conditions:
         self.shadow_price = np.nan_to_num(shadow_price)
         plain = game.plain
         now = np.asarray(price.detach().cpu().numpy() if hasattr(price, "detach") else price, dtype=np.float64)
-        late_s = plain.expected_delay_s(now, self.demand)
         with np.errstate(invalid="ignore"):
+            late_s = plain.expected_delay_s(now, self.demand)
             self.is_late = np.isfinite(plain.deadline_s) & (late_s >= plain.deadline_s * (1.0 - _BINDS))
         self.is_full = self.shadow_price > 0.0
         self.is_bought = self.demand > 0.0

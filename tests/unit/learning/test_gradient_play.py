@@ -30,7 +30,7 @@ def test_one_leader_and_one_follower_meet_at_the_closed_form(cap: float, trials:
     assert price_of(training, game) == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("make", [table_ii, embodied])
+@pytest.mark.parametrize("make", [table_ii, pytest.param(embodied, marks=pytest.mark.slow)])
 def test_the_equilibrium_is_that_of_the_solver(make: Any) -> None:
     game = make()
     score = Yardstick(game).score(*trained("gradient_play", venue(game)).answer(venue(game).source))

@@ -42,3 +42,12 @@ def test_profits_are_those_of_the_game() -> None:
     assert np.allclose(price, game.cost + 0.3 * (game.price_max - game.cost))
     assert np.allclose(demand, game.best_demand(price))
     assert np.allclose(stage.profit(share)[0].sum(0), game.leader_utility(price, demand))
+
+
+def test_one_price_for_all_earns_what_it_brings_from_everybody() -> None:
+    game = table_ii()
+    stage = Stage(stack([game]), individual=False)
+    price, demand = stage.answer(torch.tensor([[0.2, 0.4]]).double())
+    assert price.shape == game.eligible.shape
+    profit = stage.profit(torch.tensor([[0.2, 0.4]]).double())
+    assert np.allclose(profit[0], game.leader_utility(price, demand))
