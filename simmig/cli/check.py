@@ -40,10 +40,12 @@ def check(
 
 
 def _checked(file: str, overrides: list[str]) -> dict[str, Any]:
+    from simmig.run.players import load_players
     from simmig.scenario import load_scenario
 
     try:
         scenario = load_scenario(file, overrides)
+        load_players(scenario)  # agents read the files that they name
     except InputError as error:
         return {"file": file, "ok": False, "name": None, "problems": str(error).splitlines()}
     return {"file": file, "ok": True, "name": scenario.name, "problems": []}

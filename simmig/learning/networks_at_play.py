@@ -15,6 +15,8 @@ from simmig.env.market import Scales
 from simmig.env.observations import Observation, ObservationSizes, squashed, summary_of
 from simmig.errors import AgentError, InputError
 from simmig.learning.learner import Actor, Shape
+from simmig.learning.networks import FlatNetwork
+from simmig.learning.pruning import of_widths
 from simmig.learning.recipe import Recipe
 
 _UNKNOWN_SHARE = 0.5  # of a price before the first one was posted
@@ -29,7 +31,12 @@ def actor_of(side: str, tensors: dict[str, Tensor], facts: dict[str, Any], recip
         return None
     given = facts["sides"][side]
     shape = Shape(given["agents"], ObservationSizes(*given["seen"]), given["actions"], given["rewards"])
-    actor = Actor(recipe, shape, Generator())
+    actor = Actor(recipe.model_copy(update={"pruning": None}), shape, Generator())
+    if given["hidden"] is not None and recipe.weights != "generated":
+        assert isinstance(actor.body, FlatNetwork)
+        sizes = actor.body.weights.sizes
+        networks = 1 if recipe.weights == "shared" else shape.agents
+        actor.body = of_widths(networks, sizes[0], [int(width) for width in given["hidden"]], sizes[-1])
     own = {key.removeprefix(f"{side}."): value for key, value in tensors.items() if key.startswith(f"{side}.")}
     expected = actor.state_dict()
     wrong = [key for key in sorted({*own, *expected}) if key not in own or key not in expected]

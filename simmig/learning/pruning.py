@@ -7,16 +7,18 @@ up to the sparsity of (51).
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from simmig.errors import InputError
 from simmig.learning.learner import Actor, Learner
 from simmig.learning.networks import FlatNetwork
 from simmig.learning.recipe import Pruning
-from simmig.learning.weights import Layer, MaskedWeights
+from simmig.learning.weights import FreeWeights, Layer, MaskedWeights
 
 
 def importance(layers: list[Layer], masks: list[Tensor]) -> list[Tensor]:
@@ -137,6 +139,43 @@ def compact(layers: list[Layer], masks: list[Tensor]) -> list[list[Layer]]:
             rows = columns
         found.append(own)
     return found
+
+
+def rebuilt(actor: Actor) -> Actor:
+    """Return the same policy without the neurons that were pruned: in each layer as wide as the agent that kept most.
+
+    001, Algorithm 2, line 12. An actor that cannot be pruned is returned as it is.
+    """
+    if not isinstance(actor.body, FlatNetwork) or not isinstance(actor.body.weights, MaskedWeights):
+        return actor
+    weights = actor.body.weights
+    agents = compact(weights(), weights.masks)
+    hidden = [max(own[number].weight.shape[2] for own in agents) for number in range(len(weights.masks))]
+    found = copy.copy(actor)
+    found._modules = dict(actor._modules)
+    found.body = of_widths(len(agents), weights.sizes[0], hidden, weights.sizes[-1])
+    with torch.no_grad():
+        for number, layer in enumerate(found.body.weights()):
+            for place, own in enumerate(agents):
+                rows, columns = own[number].weight.shape[1:]
+                layer.weight[place, :rows, :columns] = own[number].weight[0]
+                layer.bias[place, :, :columns] = own[number].bias[0]
+    return found
+
+
+def hidden_of(actor: Actor) -> list[int] | None:
+    """Return the widths of an actor's hidden layers where pruning may have changed them: of a perceptron."""
+    body = actor.body
+    return list(body.weights.sizes[1:-1]) if isinstance(body, FlatNetwork) else None
+
+
+def of_widths(networks: int, inputs: int, hidden: Sequence[int], outputs: int) -> FlatNetwork:
+    """Return perceptrons with these hidden layers, all weights 0."""
+    weights = FreeWeights(networks, (inputs, *hidden, outputs), Generator())
+    with torch.no_grad():
+        for parameter in weights.parameters():
+            parameter.zero_()
+    return FlatNetwork(weights)
 
 
 def _shown(shapes: list[torch.Size]) -> str:

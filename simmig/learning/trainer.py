@@ -18,7 +18,7 @@ from simmig.env.sources import FixedGame
 from simmig.learning.evaluate import play, to_shares
 from simmig.learning.late_workers import LateWorkers
 from simmig.learning.learner import Learner, Shape
-from simmig.learning.pruning import Pruner
+from simmig.learning.pruning import Pruner, hidden_of, rebuilt
 from simmig.learning.recipe import FollowersPart, LeadersPart, Recipe
 from simmig.learning.updates import Rollout, batch_of, learn
 from simmig.rng import stream
@@ -65,17 +65,21 @@ class Trainer:
         return self.recipe.iterations
 
     def policy(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return the mean actors and what `NetworkPlayer` needs to know of them."""
+        """Return the mean actors, without the neurons that were pruned, and what `NetworkPlayer` needs to know."""
+        actors = {name: rebuilt(side.learner.average) for name, side in self.sides.items()}
         tensors = {
             f"{name}.{key}": value.clone()
-            for name, side in self.sides.items()
-            for key, value in side.learner.average.state_dict().items()
+            for name, actor in actors.items()
+            for key, value in actor.state_dict().items()
         }
         facts = {
             "recipe": self.recipe.model_dump(mode="json"),
             "scales": list(self.market.scales),
             "is_bound": self._is_bound(),
-            "sides": {name: side.learner.shape._asdict() for name, side in self.sides.items()},
+            "sides": {
+                name: {**side.learner.shape._asdict(), "hidden": hidden_of(actors[name])}
+                for name, side in self.sides.items()
+            },
         }
         return tensors, facts
 

@@ -3,7 +3,7 @@
 python tests/benchmarks/bench_agents.py 001|002 [--agents ippo,malppo] [--seeds 10] [--jobs 2] [--out DIR] [--share 1.0]
 
 Games: "001" has 5 leaders x 15 followers drawn by Table II (S > 0, individual prices), another one for each seed;
-"002" is Fig. 3 of 002. One CPU thread a training. Finished trainings are kept in DIR and not repeated. `--share` of each
+"002" is Fig. 3 of 002. One CPU thread a training. Finished trainings are kept in DIR and not repeated. `--share` of a
 recipe's iterations are done. Nothing is asserted, because these are measurements.
 """
 

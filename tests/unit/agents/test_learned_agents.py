@@ -242,3 +242,30 @@ def test_one_leader_and_one_follower_learn_the_closed_form() -> None:
         trainer.iterate()
     price, _ = trainer.answer(FixedGame(game))
     np.testing.assert_allclose(price, np.sqrt(15.0 * np.log(1.8) * 6.0 * 2.0), rtol=0.02)
+
+
+def test_a_pruned_policy_is_kept_and_played_without_the_neurons_that_went(game_file, tmp_path) -> None:
+    recipe = quick("tiny_madrl", width=40, iterations=10, **ANY_RSU)
+    venue = venue_of(game_file, [])
+    trainer = Trainer(venue.market(recipe.games, Rules(recipe.history), 1), recipe, 1)
+    while trainer.iteration < recipe.iterations:
+        trainer.iterate()
+    tensors, facts = trainer.policy()
+    assert facts["sides"]["leaders"]["hidden"] == [6, 6]  # 85 % of 40 went
+    assert sum(x.numel() for x in tensors.values()) < 0.1 * sum(
+        x.numel() for x in trainer.sides["leaders"].learner.average.state_dict().values()
+    )
+    player = NetworkPlayer(tensors, {**facts, "leaders": list(venue.leaders)})
+    market = Market(venue.source, 30, Rules(recipe.history), 2)
+    seen = leaders_see(market, recipe.leaders_see)
+    masked = trainer.sides["leaders"].learner.average(seen).best()
+    torch.testing.assert_close(player._leaders(seen).best(), masked, rtol=0.0, atol=1e-6)
+    assert float(masked.detach().std()) > 1e-5  # it depends on what is seen
+
+
+def test_check_looks_at_policies_too(street, tmp_path, capsys) -> None:
+    assert main(["check", str(street), "--set", lead_by("malppo", tmp_path / "nowhere")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert "agents.leaders" in error
+    assert "no policy here; expected a folder that `simmig train --agent malppo` wrote" in error
+    assert "\n" not in error

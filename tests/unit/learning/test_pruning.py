@@ -65,7 +65,7 @@ def test_the_schedule_is_cubic_in_steps() -> None:
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3, 7, 10, 200])
-@pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (1.0, 1.0), (0.2, 0.7), (0.7, 0.2), (0.0, 0.0), (0.3, 0.35)])
+@pytest.mark.parametrize(("begin", "end"), [(0.0, 1.0), (1.0, 1.0), (0.2, 0.7), (0.2, 0.2), (0.0, 0.0), (0.3, 0.35)])
 @pytest.mark.parametrize("every", [1, 5, 1000])
 def test_every_schedule_ends_within_the_training_and_at_its_sparsity(
     iterations: int, begin: float, end: float, every: int
