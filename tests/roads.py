@@ -2,6 +2,20 @@
 
 from collections.abc import Mapping
 
+# The game of 002, Fig. 3: p* = (13.036, 11.542).
+FIG3 = """
+schema = 1
+name = "fig3"
+game = { kind = "social" }
+ties = [[0, 5, 5], [5, 0, 5], [5, 5, 0]]
+[followers]
+names = ["a", "b", "c"]
+preferences = { alpha = [30, 25, 35], beta = 30 }
+[leaders]
+names = ["r1", "r2"]
+cost = [3, 1]
+price_max = 15
+"""
 TWO_RSUS = {"a": (0.0, 0.0), "b": (500.0, 0.0)}
 
 

@@ -8,29 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
+from roads import FIG3
 
 from simmig.cli.main import main
 
-GAME = """
-schema = 1
-name = "fig3"
-game = { kind = "social" }
-ties = [[0, 5, 5], [5, 0, 5], [5, 5, 0]]
-[followers]
-names = ["a", "b", "c"]
-preferences = { alpha = [30, 25, 35], beta = 30 }
-[leaders]
-names = ["r1", "r2"]
-cost = [3, 1]
-price_max = 15
-"""
 QUICK = ["--set", "games=8", "--set", "steps=2", "--set", "width=8"]
 
 
 @pytest.fixture
 def game(tmp_path: Path) -> str:
     file = tmp_path / "game.toml"
-    file.write_text(GAME, encoding="utf-8")
+    file.write_text(FIG3, encoding="utf-8")
     return str(file)
 
 

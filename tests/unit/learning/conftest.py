@@ -1,22 +1,9 @@
-"""Markets to learn in: 002's Fig. 3 as a game file, and a small map as a scenario."""
+"""A market to learn in: the game of 002, Fig. 3, as a file."""
 
 from pathlib import Path
 
 import pytest
-
-FIG3 = """
-schema = 1
-name = "fig3"
-game = { kind = "social" }
-ties = [[0, 5, 5], [5, 0, 5], [5, 5, 0]]
-[followers]
-names = ["a", "b", "c"]
-preferences = { alpha = [30, 25, 35], beta = 30 }
-[leaders]
-names = ["r1", "r2"]
-cost = [3, 1]
-price_max = 15
-"""
+from roads import FIG3
 
 
 @pytest.fixture
