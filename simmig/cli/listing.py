@@ -61,6 +61,8 @@ def _scenarios(folder: Path) -> Iterator[dict[str, str]]:
     for file in sorted(folder.rglob("*.toml")):
         try:
             raw = tomllib.loads(file.read_text(encoding="utf-8"))
+            if "statement" in raw:  # a plan, which `simmig reproduce --list` names
+                continue
             summary = str(raw.get("description") or raw.get("name", ""))
         except (ValueError, OSError) as error:
             summary = f"cannot be read: {error}"
