@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def venue_of(path: Path, overrides: Sequence[str]) -> Venue:
         game = given.build()
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return Venue(FixedGame(game), given.names()[1], given.name, {"game": given.name, "seed": given.seed})
+    return Venue(FixedGame(game), given.names()[1], given.name, _origin("game", path, given.name, overrides))
 
 
 def _of_scenario(path: Path, overrides: Sequence[str]) -> Venue:
@@ -63,7 +64,12 @@ def _of_scenario(path: Path, overrides: Sequence[str]) -> Venue:
         raise InputError(f"{path}: has no market; expected [market] and [agents], or a game file, to train in")
     rounds, names = record_rounds(scenario)
     source = RecordedRounds(scenario.market.game.plugin, rounds)
-    return Venue(source, names, scenario.name, {"scenario": scenario.name, "seed": scenario.seed})
+    return Venue(source, names, scenario.name, _origin("scenario", path, scenario.name, overrides))
+
+
+def _origin(kind: str, path: Path, name: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what a policy says of where it was trained; a file that has changed is another one."""
+    return {kind: name, "sha256": sha256(path.read_bytes()).hexdigest(), "with": list(overrides)}
 
 
 def record_rounds(scenario: Scenario) -> tuple[list[Any], tuple[str, ...]]:

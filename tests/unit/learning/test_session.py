@@ -68,6 +68,10 @@ def test_a_training_is_not_overwritten_and_not_gone_on_with_under_other_settings
         trained(folder, fig3, RECIPES["ppo"])
     with pytest.raises(InputError, match="other settings"):
         trained(folder, fig3, RECIPES["ppo"].model_copy(update={"clip": 0.1}), resume=True)
+    other = tmp_path / "other.toml"
+    other.write_text(fig3.read_text().replace("cost = [3, 1]", "cost = [3, 2]"), encoding="utf-8")
+    with pytest.raises(InputError, match="other settings"):
+        trained(folder, other, RECIPES["ppo"], resume=True)
     with pytest.raises(InputError, match="no such file"):
         trained(tmp_path / "nowhere", fig3, RECIPES["ppo"], resume=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
