@@ -1,10 +1,12 @@
 """How near the agents that learn come to the equilibrium, and what it costs them: a table for one game and many seeds.
 
 python tests/benchmarks/bench_agents.py 001|002 [--agents ippo,malppo] [--seeds 10] [--jobs 2] [--out DIR] [--share 1.0]
+    [--reply]
 
 Games: "001" has 5 leaders x 15 followers drawn by Table II (S > 0, individual prices), another one for each seed;
 "002" is Fig. 3 of 002. One CPU thread a training. Finished trainings are kept in DIR and not repeated. `--share` of a
-recipe's iterations are done. Nothing is asserted, because these are measurements.
+recipe's iterations are done. With `--reply` followers answer at best, as in 001, also those of agents in whose recipe
+they learn; no prices are then drawn at random for them. Nothing is asserted, because these are measurements.
 """
 
 import argparse
@@ -76,7 +78,7 @@ def reward_of(venue: Any, agent: str, training: Any, seed: int) -> float:
     return float(total.mean()) / (market.leaders + market.followers)
 
 
-def one(task: tuple[str, str, int, float]) -> dict[str, Any]:
+def one(task: tuple[str, str, int, float, str]) -> dict[str, Any]:
     """Train one agent in one game with one seed."""
     import torch
 
@@ -84,14 +86,17 @@ def one(task: tuple[str, str, int, float]) -> dict[str, Any]:
     from simmig.plugins import plugin_class
 
     torch.set_num_threads(1)
-    name, agent, seed, share = task
+    name, agent, seed, share, followers = task
     venue = venue_for(name, seed)
     yard = Yardstick(venue.source.game)
     if agent == "random":
         return {"reward": reward_of(venue, agent, None, seed), **random_score(venue, yard, seed)}
     learner: Any = plugin_class("agents", agent)
     recipe = learner.recipe
-    recipe = recipe.model_copy(update={"iterations": max(int(recipe.iterations * share), 1)})
+    changed: dict[str, Any] = {"iterations": max(int(recipe.iterations * share), 1)}
+    if followers == "reply" and getattr(recipe, "followers", None) == "learn":
+        changed |= {"followers": "best_reply", "lead_in": 0.0}
+    recipe = recipe.model_copy(update=changed)
     training = learner.train(venue, recipe, seed)
     used, plays_near, cpu_near, row = 0.0, None, None, {"plays": 0}
     every = max(recipe.iterations // CHECKS, 1)
@@ -167,10 +172,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--reply", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     rows: dict[str, list[dict[str, Any]]] = {}
-    tasks = [(asked.game, agent, seed, asked.share) for agent in asked.agents.split(",") for seed in range(asked.seeds)]
+    agents, followers = asked.agents.split(","), "reply" if asked.reply else "recipe"
+    tasks = [(asked.game, agent, seed, asked.share, followers) for agent in agents for seed in range(asked.seeds)]
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
         waiting = {}
         for task in tasks:
