@@ -24,7 +24,7 @@ ROWS = (
     ("run",),
     ("env",),
     ("learning",),
-    ("compare",),
+    ("compare", "view"),
     ("testing",),
     ("cli",),
     ("__main__",),
@@ -50,10 +50,12 @@ SLOW = (
     "scipy.optimize",
     "scipy.stats",
     "shapely",
+    "starlette",
     "tensorboardX",
     "tensordict",
     "torch",
     "torchrl",
+    "uvicorn",
 )
 # What is made of tensors may import these at the top; everybody else imports these parts inside a function, but for
 # the modules that an agent's file needs to say what it is.
