@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from simmig import __version__
-from simmig.cli import check, listing, new, report, reproduce, run, solve, trace, train
+from simmig.cli import check, doctor, listing, new, report, reproduce, run, solve, trace, train
 from simmig.errors import SimmigError
 
 _PIPE_CLOSED = 1
@@ -36,7 +36,7 @@ def _root(
         print(context.get_help())
 
 
-for _commands in (run, check, listing, new, report, solve, trace, train, reproduce):
+for _commands in (run, check, listing, new, report, solve, trace, train, reproduce, doctor):
     _commands.add_to(app)
 
 
