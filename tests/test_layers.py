@@ -31,8 +31,8 @@ ROWS = (
 )
 LEVEL = {part: level for level, row in enumerate(ROWS) for part in row}
 PURE = ("mobility", "radio", "twins", "qoe", "games")
-# The pure parts open no files, but for those whose whole purpose is to read one.
-READERS = re.compile(r"simmig\.(mobility\.(formats\b.*|layout)|games\.ties)$")
+# The pure parts open no files, but for those whose whole purpose is to read or write one.
+READERS = re.compile(r"simmig\.(mobility\.((formats|writers)\b.*|layout)|games\.ties)$")
 # Slow to import, hence only inside the function that needs them: `simmig --help` must be quick.
 SLOW = (
     "duckdb",

@@ -1,0 +1,15 @@
+"""simmig's own trace file, in which nothing is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simmig.mobility.formats.parquet import write_canonical
+from simmig.mobility.frame import Frame
+from simmig.mobility.trace import Trace
+
+
+def write(trace: Trace, path: Path, frame: Frame) -> list[str]:
+    """Write the canonical Parquet."""
+    write_canonical(trace, path, frame)
+    return []
