@@ -13,7 +13,7 @@ from simmig.mobility.reading import read_trace, recognise
 from simmig.mobility.trace import Trace
 from simmig.plugins import available, load, plugin_class
 from simmig.scenario import Scenario
-from simmig.scenario.fleet import Fleet
+from simmig.scenario.fleet import TraceSource
 
 
 def open_trace(path: Path, name: str | None = None, crs: str | None = None) -> RawTrace:
@@ -31,15 +31,15 @@ def open_trace(path: Path, name: str | None = None, crs: str | None = None) -> R
 
 def read_fleets(scenario: Scenario) -> list[RawTrace]:
     """Return each fleet's fixes as their file has them."""
-    return [_read_fleet(scenario, fleet) for fleet in scenario.fleet]
+    return [read_source(fleet.trace, scenario.base_dir) for fleet in scenario.fleet]
 
 
-def _read_fleet(scenario: Scenario, fleet: Fleet) -> RawTrace:
-    source = fleet.trace
-    path = scenario.base_dir / source.path
+def read_source(source: TraceSource, base_dir: Path) -> RawTrace:
+    """Return the fixes of the file that a scenario's `trace` names, as the file has them."""
+    path = base_dir / source.path
     if source.reader is None:
         return open_trace(path, crs=source.crs)
-    reader = load("formats", source.reader.kind, source.reader.settings, scenario.base_dir)
+    reader = load("formats", source.reader.kind, source.reader.settings, base_dir)
     assert isinstance(reader, TraceFormat)
     return _located(read_trace(path, reader), source.crs)
 
@@ -56,7 +56,7 @@ def join_fleets(scenario: Scenario, raws: list[RawTrace], frame: Frame) -> tuple
     traces: list[tuple[str, Trace]] = []
     fleet_of: list[int] = []
     for number, fleet in enumerate(scenario.fleet):
-        trace = assemble(raws.pop(0), frame, _options(fleet))
+        trace = assemble(raws.pop(0), frame, options_of(fleet.trace, require_altitude=fleet.kind == "uav"))
         if fleet.trace.max_vehicles is not None:
             trace = first_vehicles(trace, fleet.trace.max_vehicles)
         traces.append((fleet.name, trace))
@@ -68,13 +68,13 @@ def join_fleets(scenario: Scenario, raws: list[RawTrace], frame: Frame) -> tuple
     return joined, fleet_of
 
 
-def _options(fleet: Fleet) -> TraceOptions:
-    source = fleet.trace
+def options_of(source: TraceSource, *, require_altitude: bool) -> TraceOptions:
+    """Return how the fixes of a scenario's `trace` become a Trace."""
     return TraceOptions(
         split_gap_s=source.split_gap_s,
         on_duplicate=source.on_duplicate,
         default_altitude_m=source.default_altitude_m,
-        require_altitude=fleet.kind == "uav",
+        require_altitude=require_altitude,
         ground_altitude_m=source.ground_altitude_m,
         max_drop_share=source.max_drop_share,
         start_s=source.start_s,

@@ -81,8 +81,11 @@ class Format(TraceFormat):
             raise TraceError(f'{path}: {error}, or read lon and lat: coordinates = "lonlat"') from None
 
 
-def write_canonical(trace: Trace, path: Path, frame: Frame = PLAIN) -> None:
-    """Write a trace in `frame` to a Parquet file; reading it back gives the same trace."""
+def write_canonical(trace: Trace, path: Path, frame: Frame = PLAIN, provenance: dict[str, Any] | None = None) -> None:
+    """Write a trace in `frame` to a Parquet file; reading it back gives the same trace.
+
+    `provenance` is kept in the file: where the trace comes from, and what was done to it.
+    """
     import pandas as pd
 
     counts = np.diff(trace.trip_start)
@@ -103,6 +106,7 @@ def write_canonical(trace: Trace, path: Path, frame: Frame = PLAIN) -> None:
         "epoch_utc": show_time(0, trace.epoch_us) if trace.epoch_us else None,
         "crs": frame.crs,
         "notes": trace.notes,
+        **({"provenance": provenance} if provenance else {}),
     }
     kept = f"{{{sql_name(_KEY)}: {sql_text(json.dumps(about))}}}"
     rows = "SELECT * REPLACE (vehicle_id::VARCHAR AS vehicle_id) FROM fixes"
@@ -110,6 +114,12 @@ def write_canonical(trace: Trace, path: Path, frame: Frame = PLAIN) -> None:
     with connect() as connection:
         connection.register("fixes", pd.DataFrame(columns, copy=False))
         connection.execute(f"COPY ({rows}) TO {sql_text(str(path))} {options}")
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """Return what a canonical file says about itself: schema, time_kind, epoch_utc, crs, notes, provenance."""
+    with open_parquet(path) as table:
+        return _about(table)
 
 
 def _require(table: Parquet, names: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ def require_single_trips(trace: Trace, what: str) -> None:
         name = trace.vehicle_id[several[0]]
         raise TraceError(
             f"{what} cannot say that a vehicle is absent, and {len(several)} have several trips, such as {name!r}; "
-            "make vehicles of trips first: --trips-as-vehicles"
+            "make vehicles of trips first: --clean trips_as_vehicles=true"
         )
 
 

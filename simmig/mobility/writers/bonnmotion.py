@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from simmig.errors import TraceError
 from simmig.mobility.frame import Frame
@@ -10,7 +11,7 @@ from simmig.mobility.trace import Trace
 from simmig.mobility.writers._common import lost_date, require_single_trips, seconds
 
 
-def write(trace: Trace, path: Path, _: Frame) -> list[str]:
+def write(trace: Trace, path: Path, _: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write NAME.movements and NAME.params; nodes are lines in the order of the vehicles. Raises TraceError otherwise.
 
     Every number has the digits that give it back. Ids cannot be said: the line returned tells which is which.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -22,7 +23,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def write(trace: Trace, path: Path, _: Frame) -> list[str]:
+def write(trace: Trace, path: Path, _: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write metres with two decimals, as SUMO does by default; angles are degrees clockwise from north.
 
     Speed and angle are those of the way to the next fix; on the last fix of a trip those of the way before.

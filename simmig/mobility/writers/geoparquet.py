@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from simmig.mobility.writers._common import degrees, iso_times
 _POINT, _POINT_Z = 1, 1001  # ISO WKB
 
 
-def write(trace: Trace, path: Path, frame: Frame) -> list[str]:
+def write(trace: Trace, path: Path, frame: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write vehicle_id, trip, t_utc (or t_s without dates) and geometry in WGS84 degrees, the format's default CRS."""
     import pandas as pd
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 from simmig.mobility.frame import Frame
@@ -12,7 +13,7 @@ from simmig.mobility.writers._common import check_xml_names, degrees, iso_times
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<gpx version="1.1" creator="simmig" xmlns="http://www.topografix.com/GPX/1/1">\n'
 
 
-def write(trace: Trace, path: Path, frame: Frame) -> list[str]:
+def write(trace: Trace, path: Path, frame: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write degrees with nine decimals (0.1 mm), heights in metres and times in UTC; TraceError without dates."""
     check_xml_names(trace)
     lon, lat = degrees(trace, frame)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from simmig.mobility.frame import Frame
 from simmig.mobility.trace import Trace
 from simmig.mobility.writers._common import degrees, iso_times
 
 
-def write(trace: Trace, path: Path, frame: Frame) -> list[str]:
+def write(trace: Trace, path: Path, frame: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write WGS84 degrees with nine decimals, heights if there are any, times in UTC; TraceError without dates."""
     lon, lat = degrees(trace, frame)
     times = iso_times(trace, "MF-JSON")

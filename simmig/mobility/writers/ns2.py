@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from simmig.mobility.trace import Trace
 from simmig.mobility.writers._common import lost_date, require_single_trips, seconds
 
 
-def write(trace: Trace, path: Path, _: Frame) -> list[str]:
+def write(trace: Trace, path: Path, _: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write nodes numbered in the order of the vehicles, whose ids are comments; raises TraceError if heights change.
 
     A leg's speed has all the digits that make the node arrive at the next fix's own microsecond.

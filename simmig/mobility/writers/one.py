@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from simmig.mobility.trace import Trace
 from simmig.mobility.writers._common import in_time_order, lost_date, require_single_trips, seconds
 
 
-def write(trace: Trace, path: Path, _: Frame) -> list[str]:
+def write(trace: Trace, path: Path, _: Frame, __: dict[str, Any] | None = None) -> list[str]:
     """Write fixes in order of time, nodes as numbers, their ids as comments; heights only if the trace has them.
 
     Raises TraceError unless all fixes are at steps of one length, which the ONE expects.
@@ -23,7 +24,7 @@ def write(trace: Trace, path: Path, _: Frame) -> list[str]:
     if len(steps) > 1:
         raise TraceError(
             f"the ONE expects steps of one length, and these are from {steps[0] / 1e6:g} to {steps[-1] / 1e6:g} s; "
-            "put the trace on one clock first: --resample-s 1"
+            "put the trace on one clock first: --clean resample_s=1.0"
         )
     axes = [trace.x_m, trace.y_m] if trace.z_m is None else [trace.x_m, trace.y_m, trace.z_m]
     order, vehicle = in_time_order(trace)

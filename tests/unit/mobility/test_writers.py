@@ -167,11 +167,11 @@ UNEVEN = trace_of({"a": [[(0.0, 0.0, 0.0), (9.0, 0.0, 0.0), (10.0, 0.0, 0.0)]]})
 @pytest.mark.parametrize(
     ("trace", "file", "name", "words"),
     [
-        (TWICE, "t.ns_movements", "ns2", "'a'; make vehicles of trips first: --trips-as-vehicles"),
+        (TWICE, "t.ns_movements", "ns2", "'a'; make vehicles of trips first: --clean trips_as_vehicles=true"),
         (TWICE, "t.movements", "bonnmotion", "BonnMotion cannot say that a vehicle is absent"),
         (TWICE, "t.txt", "one", "the ONE cannot say that a vehicle is absent"),
         (CLIMBS, "t.ns_movements", "ns2", "ns-2 cannot change a node's height"),
-        (UNEVEN, "t.txt", "one", "steps of one length, and these are from 1 to 9 s; .*--resample-s 1"),
+        (UNEVEN, "t.txt", "one", "steps of one length, and these are from 1 to 9 s; .*--clean resample_s=1"),
         (UNEVEN, "t.bin", "bonnmotion", r"expected a name that ends in \.movements"),
         (UNEVEN, "t.gpx", "gpx", "plain metres have no longitude"),
         (trace_of({"\x01": [[(0.0, 0.0, 0.0)]]}), "t.xml", "fcd", "control character"),
