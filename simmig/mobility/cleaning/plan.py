@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from simmig.mobility.cleaning import choosing, clock, sampling, speed
 from simmig.mobility.cleaning.areas import in_box, in_polygons
 from simmig.mobility.cleaning.thinning import thin
+from simmig.mobility.formats._areas import read_polygons
 from simmig.mobility.frame import Frame
 from simmig.mobility.trace import Trace
 
@@ -125,7 +127,7 @@ def _steps(frame: Frame, c: Cleaning) -> list[tuple[str, dict[str, Any], Callabl
             c.polygon is not None,
             "polygon",
             of("polygon"),
-            lambda t: choosing.crop_area(t, in_polygons(t, c.polygon or "", frame)),
+            lambda t: choosing.crop_area(t, in_polygons(t, read_polygons(Path(c.polygon or "")), frame)),
         ),
         (
             c.resample_s is not None,
