@@ -35,6 +35,10 @@ class Growing:
         self._z.append(z)
         self._line.append(line)
 
+    def times(self) -> array[int]:
+        """Return the times so far, in microseconds."""
+        return self._t_us
+
     def raw(
         self,
         kind: Coordinates,
