@@ -1,7 +1,7 @@
 """CPU seconds to answer, solve and certify embodied games, in bulk and one at a time; and how far to trust them.
 
 python tests/benchmarks/bench_embodied.py [--games 200] [--scipy 1]
-python tests/benchmarks/bench_embodied.py --accuracy 2000
+python tests/benchmarks/bench_embodied.py --accuracy 2000 [--effects additive]
 
 CPU time, each once; nothing is asserted, because times are not tests. Two ways of best-response iteration are compared,
 both with scipy's minimize_scalar for the leaders in turn: `plain` answers for the followers by SLSQP on the utilities
@@ -47,6 +47,8 @@ def one(game: EmbodiedGame, k: int) -> EmbodiedGame:
     values = {name: getattr(game, name)[k] for name in names.split()}
     return EmbodiedGame.make(**values, effects=game.effects)
 
+
+BLOCK = 200  # games between two lines of the accuracy
 
 Replies = Callable[[EmbodiedGame, np.ndarray, np.ndarray], np.ndarray]  # from prices [J] and others' demands [I, J]
 
@@ -112,11 +114,14 @@ def cpu_s(action: Callable[[], object]) -> tuple[float, object]:
 
 
 def accuracy(number: int, effects: str) -> None:
-    """Print the certificates of random games as 003 has them, up to 20 leaders x 200 followers, ten of each size."""
+    """Print the certificates of random games as 003 has them, with its deadlines, ten of each size; and partial sums.
+
+    Sizes are up to 200 followers and 20 leaders, uniform in their logarithms and drawn apart.
+    """
     rng = np.random.default_rng(0)
     gaps, iterations, failed = [], [], 0
     start = time.process_time()
-    for _ in range(number // 10):
+    for batch in range(1, number // 10 + 1):
         followers, leaders = int(np.exp(rng.uniform(0.0, np.log(200.5)))), int(np.exp(rng.uniform(0.0, np.log(20.5))))
         found = EmbodiedGame.make(**draw_003(rng, (10,), followers, leaders, effects=effects), effects=effects).solve()
         certificate = found.certificate
@@ -124,12 +129,19 @@ def accuracy(number: int, effects: str) -> None:
         gaps.append(np.where(found.converged, largest, np.nan))
         iterations.append(found.iterations)
         failed += len(found.failures)
-    gap, count = np.concatenate(gaps), np.concatenate(iterations)
+        if not found.converged.all():
+            print(f"  batch {batch} ({leaders} x {followers}): {found.converged}, {found.failures}", flush=True)
+        if batch % (BLOCK // 10) == 0 or batch == number // 10:
+            report(effects, np.concatenate(gaps), np.concatenate(iterations), failed, time.process_time() - start)
+
+
+def report(effects: str, gap: np.ndarray, iterations: np.ndarray, failed: int, spent_s: float) -> None:
+    """Print what the games so far have come to: their largest relative gaps, NaN where not converged."""
     solved = gap[~np.isnan(gap)]
     print(
         f"{effects}, {len(gap)} games: {failed} without equilibrium, {len(gap) - failed - len(solved)} not converged; "
         f"{np.mean(solved < 1e-8):.2%} of the others have relative gaps below 1e-8, largest {solved.max():.1e}; "
-        f"iterations: median {np.median(count):g}, most {count.max()}; {time.process_time() - start:.0f} s of CPU time",
+        f"iterations: median {np.median(iterations):g}, most {iterations.max()}; {spent_s:.0f} s of CPU time",
         flush=True,
     )
 
@@ -168,8 +180,9 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=200)
     parser.add_argument("--scipy", type=int, default=1, help="games solved with SLSQP, minutes each")
     parser.add_argument("--accuracy", type=int, default=0, help="games to certify instead")
+    parser.add_argument("--effects", choices=("additive", "multiplicative"), help="one of the two games only")
     asked = parser.parse_args()
-    for effects in ("additive", "multiplicative"):
+    for effects in [asked.effects] if asked.effects else ["additive", "multiplicative"]:
         if asked.accuracy:
             accuracy(asked.accuracy, effects)
         else:

@@ -6,7 +6,7 @@ leave it. A leader tries prices over its whole range, around its own and in the 
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from simmig.contracts import Certificate, FloatArray, IntArray
 from simmig.games._embodied.check import AXES, room
 from simmig.games._embodied.replies import Pairs, best_reply, sending_s
-from simmig.games._embodied.scenes import Scenes, answer
+from simmig.games._embodied.scenes import SETTLED, Scenes, answer
 
 if TYPE_CHECKING:
     from simmig.games.embodied import EmbodiedGame
@@ -23,11 +23,13 @@ _GRID = 40
 _NEAR = np.array([-0.03, -0.003, -3e-4, -3e-5, -1e-6, 0.0, 1e-6, 3e-5, 3e-4, 0.003, 0.03])  # in parts of the range
 _ZOOMS = 5
 _INSIDE = np.arange(1, 6) / 6.0
+_COARSE = 1e-6  # accuracy of demand on the grid, which only shows where to look closer
+_CLOSE = 1e-3  # of the own earnings: how much less a price of the grid may promise and still be looked at closer
 _ON_TIME = 1.0 + 1e-9  # rounding by which a deadline may be missed
 _SMALL = 1e-12  # smallest size of utility that a gain is compared with
 _CORNERS = 6  # up to so many leaders, all sets of them are tried full
 _SWEEPS = 400
-_SIZE = 200_000  # numbers that are worked on at once: they fit the caches
+_SIZE = 50_000  # numbers that are worked on at once: they fit the caches
 
 
 def certify(game: EmbodiedGame, price: FloatArray, demand: FloatArray) -> Certificate:
@@ -77,7 +79,7 @@ def _follower_gaps(game: EmbodiedGame, price: FloatArray, demand: FloatArray) ->
     left_s = game.deadline_s - np.where(game.eligible, theta * game.delay_s, 0.0).sum(axis=2)
     has_complement = game.effects == "additive" and bool(game.complement.any())
     now = _worth(game, pairs, net, demand, has_complement)
-    best = best_reply(pairs, net, left_s)
+    best = best_reply(pairs, net, left_s).bought
     top = _worth(game, pairs, net, best, has_complement)
     if has_complement:
         for corner in _corners(game, pairs, net, most, demand):
@@ -137,7 +139,7 @@ def _leader_gaps(game: EmbodiedGame, price: FloatArray, demand: FloatArray) -> F
     size = scenes.followers.shape[1] * max(_GRID * scenes.columns.shape[1], scenes.followers.shape[1])
     step = max(_SIZE // size, 1)
     for k in range(0, len(games), step):
-        some = Scenes(*(getattr(scenes, f.name)[k : k + step] for f in fields(scenes)))
+        some = scenes.take(np.arange(k, min(k + step, len(games))))
         gap[some.games, some.leaders] = _scene_gaps(game, some, price[some.games], gift)
     return gap
 
@@ -148,19 +150,43 @@ def _scene_gaps(game: EmbodiedGame, scenes: Scenes, price: FloatArray, gift: Flo
     low = np.where(game.eligible[n, :, j], game.cost[n, :, j], 0.0).max(axis=1)[:, None]
     high, own = game.price_max[n, j][:, None], price[np.arange(len(j)), j][:, None]
     near = np.clip(own + (high - low) * _NEAR, low, high)
-    tried = np.concatenate([own, near, low + (high - low) * np.linspace(0.0, 1.0, _GRID)], axis=1)
-    value = _earned(game, scenes, price, tried, gift)
-    now = value[:, 0]
-    for _ in range(_ZOOMS):
+    tried = np.concatenate([own, near], axis=1)
+    value = _earned(game, scenes, price, tried, gift, SETTLED)
+    now, most = value[:, 0], value.max(axis=1)
+    grid = low + (high - low) * np.linspace(0.0, 1.0, _GRID)
+    coarse = _earned(game, scenes, price, grid, gift, _COARSE)
+    with np.errstate(invalid="ignore"):
+        is_open = (most > now) | (coarse.max(axis=1) >= now - _CLOSE * np.abs(now))
+    is_open |= np.isfinite(game.capacity[n]).any(axis=1)  # the top can be a corner that lies between those near
+    rows = np.flatnonzero(is_open & np.isfinite(coarse).any(axis=1))
+    if len(rows):
+        tried, value = np.concatenate([tried, grid], axis=1)[rows], np.concatenate([value, coarse], axis=1)[rows]
+        found = _zoomed(game, scenes.take(rows), price[rows], gift, (tried, value), (low[rows], high[rows]))
+        most[rows] = np.maximum(most[rows], found)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(most), most - now, 0.0)
+
+
+def _zoomed(
+    game: EmbodiedGame,
+    scenes: Scenes,
+    price: FloatArray,
+    gift: FloatArray,
+    seen: tuple[FloatArray, FloatArray],
+    bounds: tuple[FloatArray, FloatArray],
+) -> FloatArray:
+    """Return the most that leaders earn in ever closer looks around the best of the prices seen [S, G], shape [S]."""
+    (tried, value), (low, high), most = seen, bounds, np.full(len(price), -np.inf)
+    for zoom in range(_ZOOMS):
         best = np.take_along_axis(tried, value.argmax(axis=1)[:, None], axis=1)
         left = np.where(tried < best, tried, low).max(axis=1, keepdims=True)
         right = np.where(tried > best, tried, high).min(axis=1, keepdims=True)
         fresh = left + (right - left) * _INSIDE
-        more = _earned(game, scenes, price, fresh, gift)
+        fresh = np.concatenate([best, fresh], axis=1) if zoom == 0 else fresh  # the best was seen from afar
+        more = _earned(game, scenes, price, fresh, gift, SETTLED)
+        most = np.maximum(most, more.max(axis=1))
         tried, value = np.concatenate([tried, fresh], axis=1), np.concatenate([value, more], axis=1)
-    most = value.max(axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isfinite(most), most - now, 0.0)
+    return most
 
 
 def _gains(game: EmbodiedGame, price: FloatArray, demand: FloatArray) -> FloatArray:
@@ -173,10 +199,12 @@ def _gains(game: EmbodiedGame, price: FloatArray, demand: FloatArray) -> FloatAr
     return np.where(game.eligible, gain, 0.0)
 
 
-def _earned(game: EmbodiedGame, scenes: Scenes, price: FloatArray, tried: FloatArray, gift: FloatArray) -> FloatArray:
+def _earned(
+    game: EmbodiedGame, scenes: Scenes, price: FloatArray, tried: FloatArray, gift: FloatArray, accuracy: float
+) -> FloatArray:
     """Return the leaders' utilities at prices tried[S, G] against the others' price[S, J]; -inf without an answer."""
     n, j = scenes.games[:, None], scenes.leaders[:, None]
-    bought, theta, has_answer = answer(game, scenes, price, tried, gift)
+    bought, theta, has_answer = answer(game, scenes, price, tried, gift, accuracy)
     sold = np.where(scenes.is_own[:, None, None], theta * np.where(theta > 0.0, bought, 0.0), 0.0).sum(axis=3)
     earned = (sold * (tried[:, :, None] - game.cost[n, scenes.followers, j][:, None])).sum(axis=2)
     return np.where(has_answer, earned, -np.inf)

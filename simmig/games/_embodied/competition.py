@@ -34,7 +34,7 @@ def competed(stage: Stage, low: FloatArray, high: FloatArray) -> tuple[FloatArra
     count = len(high)
     price, is_settled, iterations = high.copy(), np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
     leaders, most = stage.market.place.shape[1:]
-    width = leaders * most * (most if stage.market.ties is not None else 1)
+    width = leaders * most * (stage.market.ties.weight.shape[2] if stage.market.ties is not None else 1)
     step = max(_CHUNK // max(width, 1), 1)
     for first in range(0, count, step):
         games = np.arange(first, min(first + step, count))

@@ -17,7 +17,7 @@ from simmig.games._embodied.fixed_point import settle
 from simmig.games._embodied.market import Market
 from simmig.games._embodied.separable import Sharing, Terms
 
-_TOLERANCE = 1e-14  # of a settled demand, in parts of 1 + the largest one: its rounding
+TOLERANCE = 1e-14  # of a settled demand, in parts of 1 + the largest one: its rounding
 _LOOSE = 1e-12  # where rounding is amplified, close to the edge of existence or at many limits
 _STEPS = 200
 _WARM_UP = 5  # plain steps from below: the cheapest proof that demand has no bound
@@ -37,9 +37,16 @@ class Reply:
     iterations: IntArray
 
 
-def respond(market: Market, price: FloatArray) -> Reply:
-    """Return the reply to prices [R, J], one row for each scene of the market."""
-    free = _unlimited(market, price)
+def respond(market: Market, price: FloatArray, tolerance: float = TOLERANCE, near: FloatArray | None = None) -> Reply:
+    """Return the reply to prices [R, J], one row for each scene of the market.
+
+    What would be bought without limits at prices `near` by, [R, J, L], saves steps.
+    """
+    return limited(market, price, unlimited(market, price, tolerance, near), tolerance)
+
+
+def limited(market: Market, price: FloatArray, free: Reply, tolerance: float) -> Reply:
+    """Return the reply to prices [R, J] from the one without limits, which is overwritten where these bind."""
     pull = market.pull(price)
     sharing = Sharing.of(market, market.theta(pull))
     with np.errstate(invalid="ignore"):
@@ -50,14 +57,14 @@ def respond(market: Market, price: FloatArray) -> Reply:
     rows = np.flatnonzero(is_late | is_over | is_curbed)
     if not len(rows):
         return free
-    limited = _limited(market.take(rows), price[rows])
+    bound = _limited(market.take(rows), price[rows], np.nan_to_num(free.demand[rows]), tolerance)
     for whole, part in zip(
         (free.demand, free.shadow_price, free.multiplier, free.is_bounded),
-        (limited.demand, limited.shadow_price, limited.multiplier, limited.is_bounded),
+        (bound.demand, bound.shadow_price, bound.multiplier, bound.is_bounded),
         strict=True,
     ):
         whole[rows] = part
-    free.iterations[rows] += limited.iterations
+    free.iterations[rows] += bound.iterations
     return free
 
 
@@ -74,18 +81,21 @@ def worth_without_bound(market: Market, price: FloatArray) -> tuple[FloatArray, 
     return market.gift + market.gain(bought, maps.pull), bought
 
 
-def _unlimited(market: Market, price: FloatArray) -> Reply:
+def unlimited(market: Market, price: FloatArray, tolerance: float, near: FloatArray | None = None) -> Reply:
     """Return the reply as if there were neither deadlines nor capacities."""
     shape = market.place.shape
     maps = _Free(market, price, market.pull(price))
     x = np.zeros((shape[0], shape[1] * shape[2]))
-    for _ in range(_WARM_UP if market.has_effects else 1):
-        x = maps(x)
+    if near is not None and market.has_effects:
+        x = np.nan_to_num(near).reshape(x.shape)
+    else:
+        for _ in range(_WARM_UP if market.has_effects else 1):
+            x = maps(x)
     iterations = np.zeros(len(x), dtype=np.int64)
     is_bounded: BoolArray = np.asarray(np.isfinite(x).all(axis=1))
     if market.has_effects:
         open_rows = np.flatnonzero(is_bounded)
-        found = settle(maps.take(open_rows), x[open_rows], _TOLERANCE, _STEPS)
+        found = settle(maps.take(open_rows), x[open_rows], tolerance, _STEPS)
         x[open_rows], iterations[open_rows] = found.x, found.iterations
         settled = open_rows[found.has_settled]
         is_bounded[open_rows] = False
@@ -111,6 +121,8 @@ class _Free:
     pull: FloatArray
 
     def take(self, rows: IntArray) -> _Free:
+        if len(rows) == len(self.price):  # all, in order
+            return self
         return _Free(self.market.take(rows), self.price[rows], self.pull[rows])
 
     def __call__(self, x: FloatArray) -> FloatArray:
@@ -154,7 +166,7 @@ class _Free:
             with np.errstate(invalid="ignore"):
                 step = value - x
             size = 1.0 + np.abs(value).max(axis=1, initial=0.0)
-            is_done = np.isfinite(size) & (np.abs(step).max(axis=1, initial=0.0) <= _TOLERANCE * size)
+            is_done = np.isfinite(size) & (np.abs(step).max(axis=1, initial=0.0) <= TOLERANCE * size)
             # Every step at least as long as the last: T' has a spectral radius of 1 or more below any fixed point.
             is_growing = ((step >= last) | (step == 0.0)).all(axis=1)
             is_over = is_done | is_growing | ~np.isfinite(size)
@@ -193,20 +205,22 @@ class _Slopes:
         return (raised + np.where(self.steepness > 0.0, 1.0, 0.0)).reshape(x.shape)
 
 
-def _limited(market: Market, price: FloatArray) -> Reply:
+def _limited(market: Market, price: FloatArray, free: FloatArray, tolerance: float) -> Reply:
     """Return the reply where deadlines or capacities bind, by steps that raise the game's potential.
 
     The stage is a weighted potential game where quality does not depend on the follower. Taking the effects at the last
     point and adding a proximal term as heavy as their row sums minorises the potential, so plain steps converge; they
-    start from nothing, as followers do.
+    start from nothing, as followers do. Without a capacity they start from what followers buy if nothing limits them:
+    deadlines only add to that.
     """
     pull = market.pull(price)
     maps = _Shared(market, price, pull, Sharing.of(market, market.theta(pull)))
-    demand = maps(np.zeros((len(price), market.place[0].size)))
+    is_rationed = bool(np.isfinite(market.capacity).any())
+    demand = maps(np.zeros((len(price), market.place[0].size)) if is_rationed else free.reshape(len(price), -1))
     iterations = np.ones(len(price), dtype=np.int64)
     if market.has_effects:
         is_finite = np.flatnonzero(np.isfinite(demand).all(axis=1))
-        found = settle(maps.take(is_finite), demand[is_finite], _TOLERANCE, _STEPS)
+        found = settle(maps.take(is_finite), demand[is_finite], tolerance, _STEPS)
         rest = np.flatnonzero(~found.has_settled)
         again = settle(maps.take(is_finite[rest]), found.x[rest], _LOOSE, 5 * _STEPS)
         demand[is_finite], iterations[is_finite] = found.x, found.iterations
@@ -235,6 +249,8 @@ class _Shared:
     guess: tuple[FloatArray, FloatArray] | None = None
 
     def take(self, rows: IntArray) -> _Shared:
+        if len(rows) == len(self.price):  # all, in order
+            return self
         sharing = self.sharing.take(rows)
         guess = None if self.guess is None else (self.guess[0][rows], self.guess[1][rows])
         return _Shared(sharing.market, self.price[rows], self.pull[rows], sharing, guess)
@@ -248,8 +264,9 @@ class _Shared:
         market, bought = self.market, x.reshape(self.market.place.shape)
         gain = market.gift + market.gain(bought, self.pull)
         # Where no capacity holds it back, demand that has no bound must be free to show it.
-        is_finite = np.isfinite(market.capacity)[:, :, None]
-        stiffness = np.where(is_finite, market.gain(np.ones_like(bought), self.pull), 0.0)
+        stiffness, is_finite = np.zeros_like(bought), np.isfinite(market.capacity)[:, :, None]
+        if is_finite.any():
+            stiffness = np.where(is_finite, market.gain(np.ones_like(bought), self.pull), 0.0)
         worth = market.delta
         if market.is_multiplicative:
             worth, stiffness = worth * (1.0 + gain), worth * stiffness / np.maximum(bought + market.room, 1e-9)
@@ -257,7 +274,7 @@ class _Shared:
         with np.errstate(invalid="ignore"):
             level = self.price[:, :, None] - gain - stiffness * bought
         terms = Terms(worth, market.room, stiffness, level)
-        demand, shadow, multiplier = self.sharing.solve(terms, self.guess)
+        demand, shadow, multiplier = self.sharing.solve(terms, self.guess, bought)
         self.guess = np.nan_to_num(shadow, posinf=0.0), np.nan_to_num(multiplier, posinf=0.0)
         return demand, shadow, multiplier
 

@@ -10,7 +10,7 @@ cannot be kept together can be a best price too: it is approached by halves and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _GRID = 24  # prices of a scan; the lower half of the range gets two thirds of t
 _FINER = 8  # times as many where a trial is cheap and only games with several hills are left to the scan
 _ZOOMS = 3  # of a scan, each to a third of the bracket
 _REPLY_ZOOMS = 15  # to 1e-8 of the range: earnings are flatter than rounding nearer the top
+_COARSE = 1e-6  # accuracy of demand on the grid of a scan, which only shows where to look closer
+_CLOSE = 1e-3  # of the own earnings: how much less a price of the grid may promise and still be looked at closer
 _INSIDE = np.arange(1, 6) / 6.0
 _NEAR = np.array([1e-5, 5e-5, 2.5e-4, 1.25e-3, 6e-3, 0.03])  # in parts of the range
 _STEP = 1e-4  # of the price, for differences: their error is 1e-8 of the price
@@ -107,26 +109,39 @@ def _scanned(
     trials = trials.believed(price)
     count = _GRID * (_FINER if trials.stage.is_apart else 1)
     share = np.concatenate([np.linspace(0.0, 0.5, 2 * count // 3, endpoint=False), np.linspace(0.5, 1.0, count // 3)])
-    wide = (high - low) * share[:, None, None]
+    grid = low + (high - low) * share[:, None, None]
     # Where a rival fills up earnings can bend upwards: flat on average at the own price, they rise a little way off.
     near = np.clip(price + (high - low) * np.concatenate([-_NEAR, _NEAR])[:, None, None], low, high)
-    tried = np.concatenate([low + wide, near, price[None]])
-    value, shadow = trials.values(price, tried)
+    rough, rough_shadow = replace(trials, accuracy=_COARSE).values(price, grid)
+    sharp, sharp_shadow = trials.values(price, np.concatenate([near, price[None]]))
+    tried = np.concatenate([grid, near, price[None]])
+    value, shadow = np.concatenate([rough, sharp]), np.concatenate([rough_shadow, sharp_shadow])
     own, first = value[-1], value
-    for _ in range(zooms):
+    with np.errstate(invalid="ignore"):
+        is_open = (sharp.max(axis=0) > own) | (rough.max(axis=0) >= own - _CLOSE * np.abs(own)) | ~(own > 0.0)
+    # Next to a price at which the capacity is just sold earnings fall at once, on either side.
+    is_open |= np.asarray(np.isfinite(trials.stage.market.capacity).any(axis=1))[:, None]
+    is_open |= (zooms > _ZOOMS) | ~np.isfinite(first).all(axis=0)
+    for zoom in range(zooms if is_open.any() else 0):
         best = _at(tried, value)
         left = np.where(tried < best, tried, low).max(axis=0)
         right = np.where(tried > best, tried, high).min(axis=0)
         fresh = left + (right - left) * _INSIDE[:, None, None]
-        more, more_shadow = trials.values(price, fresh)
-        tried, value = np.concatenate([tried, fresh]), np.concatenate([value, more])
+        if zoom == 0:  # the best may have been seen from afar only
+            fresh = np.concatenate([best[None], fresh])
+            value = np.concatenate([np.where(is_open, -np.inf, rough), sharp])
+        more, more_shadow = trials.values(price, fresh, is_open)
+        tried, value = np.concatenate([tried, fresh]), np.concatenate([value, np.where(is_open, more, -np.inf)])
         shadow = np.concatenate([shadow, more_shadow])
     best, most = _at(tried, value), value.max(axis=0)
     # What is rationed sells as well at the price at which it just is not: no maximum is left of that.
-    full = np.clip(best + _at(shadow, value), low, high)
-    at_full = trials.values(price, full[None])[0][0]
-    best, most = np.where(at_full >= most, full, best), np.maximum(at_full, most)
-    is_edge = _edge(trials, price, (low, high), tried, value)
+    is_rationed = _at(shadow, value) > 0.0
+    if is_rationed.any():
+        full = np.clip(best + _at(shadow, value), low, high)
+        at_full = trials.values(price, full[None], is_rationed)[0][0]
+        is_as_good = is_rationed & (at_full >= most)
+        best, most = np.where(is_as_good, full, best), np.where(is_as_good, at_full, most)
+    is_edge = _edge(trials, price, (low, high), (tried[: len(first)], first), most)
     best = np.where(most > 0.0, best, high)
     scale = np.maximum(np.abs(most), 1e-12)
     with np.errstate(invalid="ignore"):  # nobody gains by going from one price without a bound to another
@@ -144,10 +159,11 @@ def _edge(
     trials: Trials,
     price: FloatArray,
     bounds: tuple[FloatArray, FloatArray],
-    tried: FloatArray,
-    value: FloatArray,
+    seen: tuple[FloatArray, FloatArray],
+    peak: FloatArray,
 ) -> BoolArray:
-    """Return whose earnings are highest at the price below which demand has no bound, shape [N, J]."""
+    """Return whose earnings at the price below which demand has no bound are above the peak elsewhere, all [N, J]."""
+    tried, value = seen
     is_open = np.isfinite(value)
     has_edge: BoolArray = np.asarray(~is_open.all(axis=0) & is_open.any(axis=0))
     if not has_edge.any():
@@ -157,11 +173,11 @@ def _edge(
     most = np.where(has_edge, -np.inf, np.inf)
     for _ in range(_EDGE_STEPS):
         middle = 0.5 * (closed + above)
-        found = trials.values(price, middle[None])[0][0]
+        found = trials.values(price, middle[None], has_edge)[0][0]
         is_fine = np.isfinite(found)
         most = np.where(has_edge & is_fine, np.maximum(found, most), most)
         above, closed = np.where(is_fine, middle, above), np.where(is_fine, closed, middle)
-    return np.asarray(has_edge & (most >= value.max(axis=0)) & (above < bounds[1]))
+    return np.asarray(has_edge & (most >= peak) & (above < bounds[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray, IntArray
+from simmig.games._embodied.ties import Ties
+
+_PER_PAIR = "place", "delta", "room", "quality", "work_s", "delay_s", "gift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Market:
     gift: FloatArray
     capacity: FloatArray  # [S, J]
     deadline_s: FloatArray  # [S, I + 1]
-    ties: FloatArray | None  # [S, J, L, L]
+    ties: Ties | None
     complement: FloatArray | None  # [S, J, J]
 
     @property
@@ -63,7 +66,7 @@ class Market:
             gift=self.gift[scenes],
             capacity=self.capacity[scenes],
             deadline_s=self.deadline_s[scenes],
-            ties=None if self.ties is None else self.ties[scenes],
+            ties=None if self.ties is None else self.ties.take(scenes),
             complement=None if self.complement is None else self.complement[scenes],
         )
 
@@ -81,9 +84,16 @@ class Market:
             gift=self.gift.reshape(-1, 1, most),
             capacity=self.capacity.reshape(-1, 1),
             deadline_s=np.repeat(self.deadline_s, leaders, axis=0),
-            ties=None if self.ties is None else self.ties.reshape(-1, 1, most, most),
+            ties=None if self.ties is None else self.ties.apart(),
             complement=None,
         )
+
+    def alone(self, leaders: IntArray) -> Market:
+        """Return every scene with one of its leaders [S] only; for a market without a complement."""
+        rows = np.arange(len(leaders)), leaders
+        pairs = {name: getattr(self, name)[rows][:, None] for name in _PER_PAIR}
+        ties = None if self.ties is None else self.ties.alone(leaders)
+        return replace(self, **pairs, capacity=self.capacity[rows][:, None], ties=ties, complement=None)
 
     def shared(self) -> BoolArray:
         """Return which leaders some follower can buy from both, shape [S, J, J]."""
@@ -139,9 +149,7 @@ class Market:
 
     def social_gain(self, demand: FloatArray) -> FloatArray:
         """Return sum_k zeta_ik b_kj for every pair."""
-        if self.ties is None:
-            return np.zeros_like(demand)
-        return np.asarray(np.einsum("sjlk,sjk->sjl", self.ties, demand))
+        return np.zeros_like(demand) if self.ties is None else self.ties.gain(demand)
 
     def _across(self, values: FloatArray) -> FloatArray:
         """Return sum_s eta_js values_is for every pair."""
@@ -166,17 +174,6 @@ def gathered(values: FloatArray, place: IntArray, filler: float) -> FloatArray:
     inside = np.minimum(place, values.shape[1] - 1)
     taken = np.take_along_axis(np.swapaxes(values, 1, 2), inside, axis=2)
     return np.where(place < values.shape[1], taken, filler)
-
-
-def gathered_ties(ties: FloatArray, place: IntArray) -> FloatArray | None:
-    """Return the ties [N, I, I] among each leader's followers, [N, J, L, L]; None if there are none."""
-    if not bool(ties.any()):
-        return None
-    followers = ties.shape[1]
-    inside = np.minimum(place, followers - 1)
-    chosen = ties[np.arange(len(ties))[:, None, None, None], inside[:, :, :, None], inside[:, :, None, :]]
-    is_pair = place < followers
-    return np.where(is_pair[:, :, :, None] & is_pair[:, :, None, :], chosen, 0.0)
 
 
 def spread(values: FloatArray, place: IntArray, followers: int) -> FloatArray:

@@ -36,7 +36,7 @@ class Plan:
         is_free = np.isinf(market.capacity)
         linked = np.zeros(is_free.shape, dtype=bool)
         if market.ties is not None:
-            linked |= market.ties.any(axis=(2, 3))
+            linked |= market.ties.weight.any(axis=(2, 3))
         if market.complement is not None:
             linked |= ((market.complement > 0.0) & market.shared() & is_free[:, None, :]).any(axis=2)
         return np.asarray(~(linked & is_free).any(axis=1))

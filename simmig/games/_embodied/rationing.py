@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simmig.contracts import BoolArray, FloatArray
-from simmig.games._embodied.replies import Pairs, best_reply, sending_s
+from simmig.games._embodied.replies import Pairs, Reply, best_reply, sending_s
 
 _HALVINGS = 100  # of a bracket at most, chords between
 _STEPS = 40  # of Newton's method
@@ -54,11 +54,11 @@ def rationed(damped: Damped, capacity: FloatArray) -> FloatArray:
 
 
 def rationed_in_time(
-    pairs: Pairs, net: FloatArray, left_s: FloatArray, capacity: FloatArray, start: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+    pairs: Pairs, net: FloatArray, left_s: FloatArray, capacity: FloatArray, start: FloatArray, reply: Reply
+) -> tuple[Reply, FloatArray]:
     """Return demand [S, G, L, C] and shadow prices [S, G, C] with which it fits, deadlines kept; NaN if not found.
 
-    Newton's method from `start`: a shadow price makes those with a deadline buy more elsewhere.
+    Newton's method from `start` and a `reply` near by: a shadow price makes those with a deadline buy more elsewhere.
     """
     room = np.where(np.isfinite(capacity), capacity, 0.0)[:, :, None] + pairs.room
     # A shadow price at which one follower alone would fill a leader is too low.
@@ -67,7 +67,8 @@ def rationed_in_time(
     shadow, columns = np.maximum(start, least), np.arange(net.shape[3])
     for _ in range(_STEPS):
         level = net + shadow[:, :, None]
-        bought = best_reply(pairs, level, left_s)
+        reply = best_reply(pairs, level, left_s, reply)
+        bought = reply.bought
         is_bought = (bought > 0.0) & np.isfinite(bought)
         b = np.where(is_bought, bought, 1.0)
         worth = np.where(is_bought, pairs.worth / (b + pairs.room), 0.0)
@@ -89,12 +90,14 @@ def rationed_in_time(
         moved, shadow = np.abs(after - shadow) > _FOUND * (1.0 + shadow), after
         if not moved.any():
             break
-    bought = best_reply(pairs, net + shadow[:, :, None], left_s)
+    reply = best_reply(pairs, net + shadow[:, :, None], left_s, reply)
+    bought = reply.bought
     sold = bought.sum(axis=2)
     # Where limits nearly clash shadow prices are known to few digits, and what is sold to many.
     is_sold_out = (shadow > least) & (sold >= capacity * (1.0 - _SOLD_OUT))
     is_found = ((~moved | is_sold_out) & ~(sold > capacity * (1.0 + _SOLD_OUT))).all(axis=2)
-    return np.where(is_found[:, :, None, None], bought, np.nan), np.where(is_found[:, :, None], shadow, 0.0)
+    kept = Reply(np.where(is_found[:, :, None, None], bought, np.nan), reply.multiplier)
+    return kept, np.where(is_found[:, :, None], shadow, 0.0)
 
 
 def _crossing(

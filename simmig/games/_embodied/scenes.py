@@ -10,15 +10,16 @@ import numpy as np
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._embodied.check import room
 from simmig.games._embodied.rationing import Damped, rationed, rationed_in_time
-from simmig.games._embodied.replies import Pairs, best_reply
+from simmig.games._embodied.replies import Pairs, Reply, best_reply
 
 if TYPE_CHECKING:
     from simmig.games.embodied import EmbodiedGame
 
-_SETTLED = 1e-13
+SETTLED = 1e-13  # last step in parts of the demand
 _STEPS = 3000
 _LARGEST = 1e9
 _PLAIN = 40  # steps before the first extrapolation
+_SPARSE = 4  # times as many followers as friends from where lists of friends are shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Scenes:
         is_open = game.eligible[games, :, leaders]
         most = max(int(is_open.sum(axis=1).max(initial=0)), 1)
         return cls(games, leaders, np.argsort(~is_open, axis=1, kind="stable")[:, :most], leaders[:, None])
+
+    def take(self, scenes: IntArray) -> Scenes:
+        """Return some of the scenes."""
+        return Scenes(*(getattr(self, f.name)[scenes] for f in fields(self)))
 
     def of_pairs(self, values: FloatArray) -> FloatArray:
         """Return values [N, I, J] as seen, [S, L, C]."""
@@ -65,19 +70,19 @@ class Scenes:
 
 
 def answer(
-    game: EmbodiedGame, scenes: Scenes, price: FloatArray, tried: FloatArray, gift: FloatArray
+    game: EmbodiedGame, scenes: Scenes, price: FloatArray, tried: FloatArray, gift: FloatArray, accuracy: float
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return demand and theta [S, G, L, C] in scenes of N games, and where there is a demand, [S, G].
 
     The leaders' prices are tried[S, G], the others' those of price[S, J].
     """
     stage = _Stage.of(game, scenes, price, tried, gift)
-    bought, has_answer = stage.settled(capped=False)
+    bought, has_answer = stage.settled(accuracy, capped=False)
     # The answer without capacities is the one wherever it fits.
     fits = has_answer & (bought.sum(axis=2) <= stage.capacity[:, None]).all(axis=2)
     again = np.flatnonzero((~fits).any(axis=1) & np.isfinite(stage.capacity).any(axis=1))
     if len(again):
-        rationed, is_found = stage.take(again).settled(capped=True)
+        rationed, is_found = stage.take(again).settled(accuracy, capped=True)
         bought[again] = np.where(fits[again][:, :, None, None], bought[again], rationed)
         has_answer[again] = fits[again] | is_found
     return bought, stage.theta, has_answer
@@ -99,7 +104,8 @@ class _Stage:
     work_s: FloatArray  # [S, 1, L, C]
     capacity: FloatArray  # [S, C]
     complement: FloatArray  # [S, C, C]
-    ties: FloatArray  # [S, L, L]
+    ties: FloatArray  # [S, L, L], or of the few friends that each has [S, L, D]
+    friend: IntArray | None  # who these are [S, L, D]
 
     @classmethod
     def of(cls, game: EmbodiedGame, scenes: Scenes, price: FloatArray, tried: FloatArray, gift: FloatArray) -> _Stage:
@@ -110,6 +116,7 @@ class _Stage:
             delay_s = np.where(theta > 0.0, theta * scenes.of_pairs(game.delay_s)[:, None], 0.0).sum(axis=3)
             is_served = game.eligible[n[:, None], i].any(axis=2)
             left_s = np.where(is_served, game.deadline_s[n[:, None], i], np.inf)[:, None] - delay_s
+        ties, friend = _friends(game.ties[n[:, None, None], i[:, :, None], i[:, None, :]])
         posted = np.take_along_axis(price, j, axis=1)[:, None]
         posted = np.where(scenes.is_own[:, None], tried[:, :, None], posted)
         return cls(
@@ -125,15 +132,17 @@ class _Stage:
             scenes.of_pairs(game.work_s)[:, None],
             game.capacity[n[:, None], j],
             game.complement[n[:, None, None], j[:, :, None], j[:, None, :]],
-            game.ties[n[:, None, None], i[:, :, None], i[:, None, :]],
+            ties,
+            friend,
         )
 
     def take(self, scenes: IntArray) -> _Stage:
         """Return some of the scenes."""
-        kept: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: x[scenes] for name, x in kept.items() if not isinstance(x, bool)})
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        taken: dict[str, Any] = {name: x[scenes] for name, x in kept.items() if isinstance(x, np.ndarray)}
+        return replace(self, **taken)
 
-    def settled(self, capped: bool) -> tuple[FloatArray, BoolArray]:
+    def settled(self, accuracy: float, capped: bool) -> tuple[FloatArray, BoolArray]:
         """Return what scenes settle at, from nothing, with vector extrapolation (Irons and Tuck 1969) on the way."""
         bought, has_answer = np.zeros(self.theta.shape), np.zeros(self.theta.shape[:2], dtype=bool)
         rows, part, is_over = np.arange(len(bought)), self, has_answer.copy()
@@ -142,20 +151,22 @@ class _Stage:
             np.full_like(bought, np.nan),
             np.zeros(self.theta.shape[:2] + self.theta.shape[3:]),
         )
+        reply = Reply(x, np.zeros(self.left_s.shape))
         for count in range(_STEPS):
-            value, shadow = part._step(x, shadow, capped)
+            reply, shadow = part._step(x, shadow, reply, capped)
+            value = reply.bought
             with np.errstate(invalid="ignore"):
                 step = value - x
             largest = np.abs(value).max(axis=(2, 3))
             is_lost = ~(largest < _LARGEST)
-            is_done = (np.abs(step) <= _SETTLED * (1.0 + largest[:, :, None, None])).all(axis=(2, 3))
+            is_done = (np.abs(step) <= accuracy * (1.0 + largest[:, :, None, None])).all(axis=(2, 3))
             is_done &= ~(is_over | is_lost)
             is_over |= is_done | is_lost
             if is_done.any():
                 at = np.nonzero(is_done)
                 bought[rows[at[0]], at[1]], has_answer[rows[at[0]], at[1]] = value[at], True
             ahead = _ahead(value, step, last) if count >= _PLAIN and count % 4 == 3 else value
-            x = np.where(is_over[:, :, None, None], 0.0, ahead)  # what is over starts again, with nothing to disturb
+            x = np.where(is_lost[:, :, None, None], 0.0, ahead)  # what is lost starts again, with nothing to disturb
             last = np.where(ahead == value, step, np.nan)
             kept = np.flatnonzero(~is_over.all(axis=1))
             if not len(kept):
@@ -163,10 +174,14 @@ class _Stage:
             if len(kept) <= len(rows) // 2:
                 rows, part, is_over = rows[kept], part.take(kept), is_over[kept]
                 x, last, shadow = x[kept], last[kept], shadow[kept]
+                reply = Reply(reply.bought[kept], reply.multiplier[kept])
         return bought, has_answer
 
-    def _step(self, bought: FloatArray, shadow: FloatArray, capped: bool) -> tuple[FloatArray, FloatArray]:
-        """Return what followers want when gains are those at `bought`, and the shadow prices [S, G, C] with it."""
+    def _step(self, bought: FloatArray, shadow: FloatArray, reply: Reply, capped: bool) -> tuple[Reply, FloatArray]:
+        """Return what followers want when gains are those at `bought`, and the shadow prices [S, G, C] with it.
+
+        Shadow prices and the reply of the last step are where the search for those of this one begins.
+        """
         gain = self.gift if self.is_held else self.gift + self._gain(bought)
         worth, passed_on = self.delta, gain
         if self.is_multiplicative:
@@ -174,25 +189,41 @@ class _Stage:
         net, most = self.price - passed_on + np.zeros_like(bought), np.array(np.inf)
         pairs = Pairs(worth, self.room, self.theta, self.work_s, most)
         if not capped:
-            return best_reply(pairs, net, self.left_s), shadow
+            return best_reply(pairs, net, self.left_s, reply), shadow
         if np.isfinite(self.left_s).any():
-            return rationed_in_time(pairs, net, self.left_s, self.capacity[:, None], shadow)
+            return rationed_in_time(pairs, net, self.left_s, self.capacity[:, None], shadow, reply)
         # Damping by a tangent: one more unit is worth less by `damping` for every unit bought above the last point.
         damping = np.zeros_like(bought)
         if not self.is_held:
             damping = np.where(np.isfinite(self.capacity)[:, None, None], self._gain(np.ones_like(bought)), 0.0)
         if self.is_multiplicative:
             damping = damping * self.delta / np.maximum(bought + self.room, 1e-9)
-        return rationed(Damped(pairs, net, damping, bought), self.capacity[:, None]), shadow
+        sold = rationed(Damped(pairs, net, damping, bought), self.capacity[:, None])
+        return Reply(sold, reply.multiplier), shadow
 
     def _gain(self, bought: FloatArray) -> FloatArray:
-        gain = np.einsum("sik,sgkc->sgic", self.ties, bought)
+        if self.friend is None:
+            gain = np.einsum("sik,sgkc->sgic", self.ties, bought)
+        else:
+            gain, (scenes, prices) = np.zeros_like(bought), np.ogrid[: bought.shape[0], : bought.shape[1]]
+            for k in range(self.friend.shape[2]):
+                theirs = bought[scenes[..., None], prices[..., None], self.friend[:, None, :, k]]
+                gain += self.ties[:, None, :, k, None] * theirs
         if self.complement.any():
             gain = gain + np.einsum("sgic,scd->sgid", bought, self.complement)
             if not self.is_multiplicative:
                 weight = np.where(self.theta > 0.0, self.theta, 1.0)
                 gain = gain + np.einsum("sgic,scd->sgid", bought * weight, self.complement) / weight
         return np.where(self.is_open, gain, 0.0)
+
+
+def _friends(ties: FloatArray) -> tuple[FloatArray, IntArray | None]:
+    """Return the ties [S, L, D] to the few friends [S, L, D] of each, or all [S, L, L] where these are many."""
+    most = max(int((ties > 0.0).sum(axis=2).max(initial=0)), 1)
+    if _SPARSE * most > ties.shape[2]:
+        return ties, None
+    friend = np.argsort(ties == 0.0, axis=2, kind="stable")[:, :, :most]
+    return np.take_along_axis(ties, friend, axis=2), friend
 
 
 def _ahead(value: FloatArray, step: FloatArray, last: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ import numpy as np
 from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.games._embodied.linear import eliminated
 from simmig.games._embodied.market import Market
+from simmig.games._embodied.timely import in_time
 
 _STEPS = 60  # of Newton's method, which is monotone here: about 8 are taken
 _ROUNDING = 4e-16
@@ -96,9 +97,11 @@ class Sharing:
         return self.market.by_follower(each)
 
     def solve(
-        self, terms: Terms, guess: tuple[FloatArray, FloatArray] | None = None
+        self, terms: Terms, guess: tuple[FloatArray, FloatArray] | None = None, near: FloatArray | None = None
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return demand[S, J, L], shadow price[S, J] and multipliers[S, I + 1], from a guess of the latter two.
+
+        A demand `near` by helps where nothing but deadlines is shared.
 
         The demand is inf where capacities and deadlines cannot be kept together.
 
@@ -109,6 +112,11 @@ class Sharing:
         has_deadline = bool(np.isfinite(self.market.deadline_s).any())
         idle = np.zeros(self.market.capacity.shape), np.zeros(self.time_left_s.shape)
         shadow, multiplier = idle if guess is None else guess
+        if not (has_capacity or terms.stiffness.any()):
+            near = np.zeros_like(terms.worth) if near is None else near
+            pairs = terms.worth, terms.level
+            demand, multiplier = in_time(self.market, pairs, self.weighted_work, self.time_left_s, (near, multiplier))
+            return demand, idle[0], multiplier
         demand, shadow, multiplier, is_found = self._joint(terms, shadow, multiplier)
         if is_found.all():
             return demand, shadow, multiplier

@@ -11,8 +11,9 @@ from simmig.contracts import BoolArray, FloatArray, IntArray
 from simmig.errors import NoEquilibrium
 from simmig.games._embodied.check import room
 from simmig.games._embodied.followers import respond, worth_without_bound
-from simmig.games._embodied.market import Market, gathered, gathered_ties, places, spread
+from simmig.games._embodied.market import Market, gathered, places, spread
 from simmig.games._embodied.separable import Sharing
+from simmig.games._embodied.ties import Ties
 
 if TYPE_CHECKING:
     from simmig.games.embodied import EmbodiedGame
@@ -58,7 +59,7 @@ class Stage:
             gift=np.zeros(place.shape),
             capacity=game.capacity.reshape(count, leaders),
             deadline_s=deadline_s,
-            ties=gathered_ties(game.ties.reshape(count, followers, followers), place),
+            ties=Ties.of(game.ties.reshape(count, followers, followers), place),
             complement=complement if bool(complement.any()) else None,
         )
         return cls(
