@@ -12,8 +12,6 @@ from simmig.cli.common import AsJson, print_json
 from simmig.cli.run import INTERRUPTED, Seed, progress_bar
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from simmig.learning.agent import LearnedAgent
     from simmig.learning.session import Trained
 
@@ -45,12 +43,13 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train an agent on a market and keep its policy, for { kind = NAME, policy = POLICY } in a scenario."""
+    from simmig.learning.recipe import recipe_with
     from simmig.run.interrupt import interrupts
 
     learner = _learner(agent)
-    changed = recipe_of(agent, learner, recipe or [])
+    chosen = recipe_with(learner.recipe, agent, _changes(recipe or []))
     if show:
-        print_json(changed.model_dump(mode="json"))
+        print_json(chosen.model_dump(mode="json"))
         return
     from simmig.learning.session import run_training
     from simmig.learning.venue import venue_of
@@ -64,9 +63,9 @@ def train(
         }
         if sys.stderr.isatty():
             with progress_bar() as bar:
-                done = run_training(learner, agent, venue, changed, seed or 0, out, on_progress=bar, **arguments)
+                done = run_training(learner, agent, venue, chosen, seed or 0, out, on_progress=bar, **arguments)
         else:
-            done = run_training(learner, agent, venue, changed, seed or 0, out, **arguments)
+            done = run_training(learner, agent, venue, chosen, seed or 0, out, **arguments)
     _print(done, agent, as_json)
     if not done.is_complete:
         raise typer.Exit(INTERRUPTED)
@@ -84,38 +83,22 @@ def _learner(name: str) -> type[LearnedAgent]:
     return found
 
 
-def recipe_of(name: str, learner: type[LearnedAgent], changes: list[str]) -> BaseModel:
-    """Return the agent's recipe with changes KEY=VALUE, dots for tables; raises InputError that names the key."""
+def _changes(given: list[str]) -> dict[str, Any]:
+    """Return changes KEY=VALUE, a value that is no TOML as text; raises InputError."""
     import tomllib
 
-    from pydantic import ValidationError
-
     from simmig.errors import InputError
-    from simmig.plugins.wording import did_you_mean, explain
 
-    values = learner.recipe.model_dump(mode="json")
-    for change in changes:
+    found: dict[str, Any] = {}
+    for change in given:
         path, equals, text = change.partition("=")
-        *tables, key = path.strip().split(".")
         if not equals:
             raise InputError(f"--set {change}: expected KEY=VALUE")
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
+            found[path.strip()] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            value = text.strip()
-        table = values
-        for part in tables:
-            if not isinstance(table.get(part), dict):
-                table[part] = {}
-            table = table[part]
-        table[key] = value
-    try:
-        return type(learner.recipe).model_validate(values)
-    except ValidationError as error:
-        detail = error.errors()[0]
-        where = ".".join(map(str, detail["loc"]))
-        near = did_you_mean(where, learner.recipe.model_dump()) if detail["type"] == "extra_forbidden" else ""
-        raise InputError(f"recipe of agent {name}: {where}: {explain(detail)}{near}") from None
+            found[path.strip()] = text.strip()
+    return found
 
 
 def _print(done: Trained, agent: str, as_json: bool) -> None:

@@ -70,7 +70,8 @@ class Played:
 class Market:
     """Markets side by side, each played slot after slot: `post` prices, then `buy`, then look at what is remembered.
 
-    `past_price[B, L, ...]` and `past_demand[B, L, I, J]` are shares, the last slot last.
+    `past_price[B, L, ...]` and `past_demand[B, L, I, J]` are shares, the last slot last. `standing` keeps what follows
+    from the games alone and is looked at in every slot; fresh games empty it.
     """
 
     game: PricingGame
@@ -78,6 +79,7 @@ class Market:
     signals: Tensor
     past_price: Tensor
     past_demand: Tensor
+    standing: dict[str, Tensor]
 
     def __init__(
         self, source: Source, count: int, rules: Rules, seed: int, *, scales: Scales | None = None, device: str = "cpu"
@@ -146,8 +148,7 @@ class Market:
         There is no trade in a game in which demand has no bound at these prices: nobody gains by posting them.
         """
         if share is None:
-            wanted = self.reply(self.price)
-            return torch.where(wanted.isfinite(), wanted, 0.0)
+            return self.reply(self.price).nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         return share.to(torch.float64).clamp(0.0, 1.0) * self.demand_max * self.payoffs.eligible
 
     def remember(self, demand: Tensor) -> None:
@@ -183,6 +184,7 @@ class Market:
         self.game, signals = self.source.games(self.count, self._draw)
         self.payoffs = payoffs_of(self.game, self.device)
         self.signals = torch.tensor(signals, device=self.device)
+        self.standing = {}
 
     def _uniform(self, shape: tuple[int, ...]) -> Tensor:
         return torch.from_numpy(self._draw.random(shape)).to(self.device)

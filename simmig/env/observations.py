@@ -65,10 +65,7 @@ def leaders_see(market: Market, sight: Sight, *, individual: bool = True) -> Obs
     signals, which are lambda_j and mu_j in 002. Unless `individual`, leaders that may price every follower by itself
     post one price for all, and see one.
     """
-    payoffs = market.payoffs
-    cost, cap = _per_leader(payoffs.cost, payoffs.eligible), _per_leader(payoffs.price_max, payoffs.eligible)
-    now = torch.stack([cost / cap, cap / market.price_scale, squashed(payoffs.eligible.sum(1))], -1)
-    now = torch.cat([now, market.signals], -1).transpose(0, 1).float()
+    now = _of_itself(market)
     if sight == "full":
         flat = torch.cat([market.past_price.flatten(2), market.past_demand.flatten(2)], -1).float()
         return Observation(flat.expand(market.leaders, *flat.shape), now)
@@ -80,6 +77,16 @@ def leaders_see(market: Market, sight: Sight, *, individual: bool = True) -> Obs
         return Observation(history, now, rivals.flatten(3), is_rival)
     summary = summary_of(rivals.transpose(2, 3), is_rival[:, :, None])
     return Observation(torch.cat([history, summary], -1), now)
+
+
+def _of_itself(market: Market) -> Tensor:
+    """Return what every leader knows of itself as long as the games stay, [J, B, S]."""
+    if "leaders" not in market.standing:
+        payoffs = market.payoffs
+        cost, cap = _per_leader(payoffs.cost, payoffs.eligible), _per_leader(payoffs.price_max, payoffs.eligible)
+        now = torch.stack([cost / cap, cap / market.price_scale, squashed(payoffs.eligible.sum(1))], -1)
+        market.standing["leaders"] = torch.cat([now, market.signals], -1).transpose(0, 1).float()
+    return market.standing["leaders"]
 
 
 def followers_see(market: Market, sight: Sight) -> Observation:

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import softplus
 
 Kind = Literal["squashed", "beta"]
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)  # of the density of a normal variable
 _SMALLEST = 1e-6  # of a Beta draw: its density at 0 and 1 may be infinite
 
 
@@ -54,11 +55,11 @@ class Squashed:
     def log_density(self, raw: Tensor) -> Tensor:
         """Return that of the normal variable: the squashing has no parameters and cancels in every ratio."""
         scaled = (raw - self.mean) * torch.exp(-self.log_deviation)
-        return -0.5 * scaled.square() - self.log_deviation - 0.5 * math.log(2.0 * math.pi)
+        return -0.5 * scaled.square() - self.log_deviation - HALF_LOG_TWO_PI
 
     def entropy(self) -> Tensor:
         """Return that of the normal variable."""
-        return (self.log_deviation + 0.5 * math.log(2.0 * math.pi * math.e)).expand_as(self.mean)
+        return (self.log_deviation + (0.5 + HALF_LOG_TWO_PI)).expand_as(self.mean)
 
     def best(self) -> Tensor:
         """Return the median, the squashed mean."""

@@ -17,10 +17,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from simmig.env.market import Market
 from simmig.env.observations import ObservationSizes
 from simmig.errors import InputError
-from simmig.learning._columns import columns_seen, meaning_of_action
+from simmig.learning._columns import Terms, columns_seen, meaning_of_action
 from simmig.learning._onnx_file import checked_onnx
 from simmig.learning.learner import Actor
 from simmig.learning.networks import FlatNetwork, RecurrentNetwork
@@ -125,8 +124,8 @@ def players_of(actor: Actor, sizes: ObservationSizes) -> list[PlayerNetwork]:
     ]
 
 
-def export_side(folder: Path, name: str, actor: Actor, market: Market, recipe: Recipe) -> Path:
-    """Write the policies of a side, "leaders" or "followers", trained in this market; return the JSON's path.
+def export_side(folder: Path, name: str, actor: Actor, market: Terms, recipe: Recipe) -> Path:
+    """Write the policies of a side, "leaders" or "followers", trained in such a market; return the JSON's path.
 
     `name-3.onnx` is the policy of player 3, `name.onnx` one that all share; `name.json` says what the columns of a row
     mean, how an action becomes a price or a demand, and what each file weighs. Raises as `PlayerNetwork.to_onnx`.

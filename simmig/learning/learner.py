@@ -13,6 +13,7 @@ from simmig.errors import InputError
 from simmig.learning.actions import ActionHead, Distribution
 from simmig.learning.networks import Body, FlatNetwork, network_for
 from simmig.learning.recipe import Recipe
+from simmig.learning.tables import Owned, in_tables
 from simmig.learning.weights import FreeWeights, GeneratedWeights, MaskedWeights
 
 _FIRST_ACTION_GAIN = 0.01  # of the last actor layer: a policy starts near the middle of its interval
@@ -81,29 +82,26 @@ class Critic(nn.Module):
 
     def forward(self, seen: Observation) -> Tensor:
         """Return values, [N, B, K]."""
-        if self.is_central:
-            flat = seen.flat()
-            agents, games = flat.shape[:2]
-            everything = flat.transpose(0, 1).flatten(1).expand(agents, games, -1)
-            if self.is_told:
-                everything = torch.cat([flat, everything], -1)
-            seen = Observation(everything[:, :, None, :0], everything)
-        values: Tensor = self.body(seen)
+        values: Tensor = self.body(self.hears(seen))
         return values
 
-
-class Owned(NamedTuple):
-    """Parameters whose gradients are measured together: by the players on their first axis, and lists for each player.
-
-    What all players share is one list.
-    """
-
-    stacked: list[nn.Parameter]
-    alone: list[list[nn.Parameter]]
+    def hears(self, seen: Observation) -> Observation:
+        """Return what the body is shown: what each player sees, or what all see."""
+        if not self.is_central:
+            return seen
+        flat = seen.flat()
+        agents, games = flat.shape[:2]
+        everything = flat.transpose(0, 1).flatten(1).expand(agents, games, -1)
+        if self.is_told:
+            everything = torch.cat([flat, everything], -1)
+        return Observation(everything[:, :, None, :0], everything)
 
 
 class Learner(nn.Module):
-    """Actors and critics, the mean of the actors so far, and the scale of the rewards."""
+    """Actors and critics, the mean of the actors so far, and the scale of the rewards.
+
+    `tables` hold the weights of actors and critics, one table for each that is clipped by itself.
+    """
 
     updates: Tensor
     count: Tensor
@@ -117,9 +115,11 @@ class Learner(nn.Module):
         self.average = copy.deepcopy(self.actor).requires_grad_(False)
         self._share_kept = recipe.average
         # Listed once: a walk through the modules at every update takes as long as a small network.
-        self.owned = [*_owned(self.actor, self.is_shared), *_owned(self.critic, self.is_shared)]
-        self._mean: list[Tensor] = list(self.average.parameters())
-        self._present: list[Tensor] = list(self.actor.parameters())
+        parts = (*_owned(self.actor, self.is_shared), *_owned(self.critic, self.is_shared))
+        self.tables = in_tables(parts)
+        self._mean = in_tables(_owned(self.average, self.is_shared)).weights
+        self._present = self.tables.weights[: len(self._mean)]
+        self._masks = list(zip(self.average.buffers(), self.actor.buffers(), strict=True))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
         self.register_buffer("mean", torch.zeros(shape.agents, 1, shape.rewards, dtype=torch.float64))
@@ -145,10 +145,10 @@ class Learner(nn.Module):
     @torch.no_grad()
     def keep_average(self) -> None:
         """Take the present actors into the mean; the first steps count as a plain mean, so that the start fades."""
-        self.updates += 1
+        self.updates.add_(1)
         kept = min(self._share_kept, 1.0 - 1.0 / int(self.updates))
-        torch._foreach_lerp_(self._mean, self._present, 1.0 - kept)
-        for old, new in zip(self.average.buffers(), self.actor.buffers(), strict=True):
+        self._mean.lerp_(self._present, 1.0 - kept)
+        for old, new in self._masks:
             old.copy_(new)
 
 

@@ -23,7 +23,7 @@ def mlp(x: Tensor, layers: list[Layer]) -> Tensor:
     if len(layers[0].weight) == 1:  # one network for many agents: large products
         only = [Layer(weight[0], bias[0]) for weight, bias in layers]
         return _alone(x.flatten(0, 1), only).view(*x.shape[:2], -1)
-    if x.shape[1] >= _MANY:
+    if is_many(x.shape[1]):
         stacked = [[Layer(*own) for own in zip(*layer, strict=True)] for layer in layers]
         return torch.stack([_alone(own, network) for own, *network in zip(x, *stacked, strict=True)])
     for number, (weight, bias) in enumerate(layers):
@@ -31,11 +31,21 @@ def mlp(x: Tensor, layers: list[Layer]) -> Tensor:
     return x
 
 
+def is_many(rows: int) -> bool:
+    """Return whether rows are so many that a product takes longer than what is done about it."""
+    return rows >= _MANY
+
+
 def _alone(x: Tensor, layers: list[Layer]) -> Tensor:
     """Return the output [M, out] of one network, layers `weight[in, out]` and `bias[1, out]`, for x[M, in]."""
     for number, (weight, bias) in enumerate(layers):
         x = torch.addmm(bias, x.tanh_() if number else x, weight)
     return x
+
+
+def look(seen: Observation) -> Tensor:
+    """Return what a perceptron is shown of what is seen, [N, B, in]."""
+    return torch.cat([seen.history.flatten(2), seen.now], -1)
 
 
 class FlatNetwork(nn.Module):
@@ -47,7 +57,7 @@ class FlatNetwork(nn.Module):
 
     def forward(self, seen: Observation) -> Tensor:
         """Return [N, B, out]."""
-        return mlp(torch.cat([seen.history.flatten(2), seen.now], -1), self.weights())
+        return mlp(look(seen), self.weights())
 
 
 class RecurrentNetwork(nn.Module):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from simmig.errors import InputError
+from simmig.plugins.wording import did_you_mean, explain
 
 LeadersPart = Literal["learn", "random"]
 FollowersPart = Literal["learn", "random", "best_reply"]
@@ -155,3 +159,23 @@ class AmortisedRecipe(BaseModel):
         default=0.02, gt=0.0, le=1.0, description="learning rate at the end over that at the start"
     )
     most_gradient: float = Field(default=1.0, gt=0.0, description="largest norm of an update's gradient")
+
+
+def recipe_with(recipe: BaseModel, agent: str, changes: Mapping[str, Any]) -> BaseModel:
+    """Return the recipe of an agent with changes, dots in a key for tables; raises InputError that names the key."""
+    values = recipe.model_dump(mode="json")
+    for path, value in changes.items():
+        *tables, key = path.split(".")
+        table = values
+        for part in tables:
+            if not isinstance(table.get(part), dict):
+                table[part] = {}
+            table = table[part]
+        table[key] = value
+    try:
+        return type(recipe).model_validate(values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"]))
+        near = did_you_mean(where, type(recipe).model_fields) if detail["type"] == "extra_forbidden" else ""
+        raise InputError(f"recipe of agent {agent}: {where}: {explain(detail)}{near}") from None

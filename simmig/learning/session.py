@@ -56,7 +56,7 @@ def run_training(
     """Train and leave a policy in `folder`, which must not exist unless `resume`.
 
     A training that was stopped or killed goes on from its last state to the same weights as one that was not; a state
-    is written every `save_every_s` CPU seconds.
+    is written before the first iteration and then every `save_every_s` CPU seconds.
     Raises InputError if the folder is taken, or holds a training with other settings.
     """
     torch.set_num_threads(1)  # more threads are slower on networks of this size
@@ -104,16 +104,27 @@ def score_of(training: Training, venue: Venue, seed: int) -> dict[str, float] | 
 
 def _opened(folder: Path, training: Training, asked: dict[str, Any], resume: bool) -> tuple[CurveWriter, float]:
     """Return the writer of the curve and the CPU seconds used before; with `resume` the training goes on."""
-    if not resume:
-        if folder.exists():
-            raise InputError(f"{folder}: exists already; expected a new folder, or --resume to go on with a training")
-        folder.mkdir(parents=True)
-        return CurveWriter.start(folder / _CURVE), 0.0
-    tensors, meta = read_checkpoint(folder, _STATE)
-    if meta.get("asked") != asked:
-        raise InputError(f"{folder}: a training with other settings; expected the same agent, scenario, seed and --set")
-    training.restore(unflatten_state(tensors, meta["form"]))
-    return CurveWriter.resume(folder / _CURVE, training.iteration), float(meta["cpu_s"])
+    if resume and not _is_bare(folder):
+        tensors, meta = read_checkpoint(folder, _STATE)
+        if meta.get("asked") != asked:
+            raise InputError(
+                f"{folder}: a training with other settings; expected the same agent, scenario, seed and --set"
+            )
+        training.restore(unflatten_state(tensors, meta["form"]))
+        return CurveWriter.resume(folder / _CURVE, training.iteration), float(meta["cpu_s"])
+    if not resume and folder.exists():
+        raise InputError(f"{folder}: exists already; expected a new folder, or --resume to go on with a training")
+    (folder / _CURVE).unlink(missing_ok=True)
+    curve = CurveWriter.start(folder / _CURVE)
+    _keep(folder, curve, training, asked, 0.0)  # from here on a killed training says what it was
+    return curve, 0.0
+
+
+def _is_bare(folder: Path) -> bool:
+    """Return whether a folder is of a training that was killed before it said what it was."""
+    if not folder.is_dir() or (folder / f"{_STATE}.json").exists():
+        return False
+    return all(path.name == _CURVE or path.name.lstrip(".").startswith(_STATE) for path in folder.iterdir())
 
 
 def _keep(folder: Path, curve: CurveWriter, training: Training, asked: dict[str, Any], cpu_s: float) -> None:

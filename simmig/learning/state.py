@@ -1,4 +1,4 @@
-"""Nested states as flat tensors and JSON, exactly, and generators that go on where they were.
+"""Nested states as flat tensors and JSON, exactly.
 
 An optimiser's state is dictionaries in lists in dictionaries, with integers as keys and tensors at the leaves; a
 checkpoint holds a flat table of tensors and a JSON document. `flatten_state` takes the one apart into the other
@@ -13,8 +13,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from simmig.errors import InputError, RunError
@@ -36,31 +34,6 @@ def unflatten_state(tensors: Mapping[str, Tensor], form: object) -> Any:  # noqa
         return _nested(tensors, form)
     except RecursionError:
         raise InputError("form of a stored state: nested too deeply; expected what flatten_state returned") from None
-
-
-def numpy_state(generator: np.random.Generator) -> dict[str, Any]:
-    """Return the state of a generator from `simmig.rng.stream`, as JSON."""
-    return dict(generator.bit_generator.state)
-
-
-def numpy_generator(state: Mapping[str, Any]) -> np.random.Generator:
-    """Return a generator that goes on from `numpy_state`; raises InputError if that is not one."""
-    bits: Any = np.random.PCG64(0)
-    try:
-        bits.state = dict(state)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise InputError(f"state of a NumPy generator: {error}; expected that of a PCG64") from None
-    return np.random.Generator(bits)
-
-
-def torch_generator(state: Tensor) -> torch.Generator:
-    """Return a CPU generator that goes on from `generator.get_state()`; raises InputError if that is not one."""
-    generator = torch.Generator()
-    try:
-        generator.set_state(state)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"state of a torch generator: {str(error).splitlines()[0]}") from None
-    return generator
 
 
 def _nested(tensors: Mapping[str, Tensor], form: object) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +15,7 @@ from simmig.contracts import FloatArray
 from simmig.env.market import Market, Played
 from simmig.env.observations import Observation, followers_see, leaders_see
 from simmig.env.sources import FixedGame
+from simmig.learning._columns import terms_of
 from simmig.learning.evaluate import play, to_shares
 from simmig.learning.late_workers import LateWorkers
 from simmig.learning.learner import Learner, Shape
@@ -34,6 +35,14 @@ class Side:
     optimiser: torch.optim.Optimizer
     workers: LateWorkers | None
     pruner: Pruner | None
+
+
+class _Note(NamedTuple):
+    """What a side saw in a slot, its network's outputs, and what was drawn."""
+
+    seen: Observation
+    outputs: Tensor
+    raw: Tensor
 
 
 class Trainer:
@@ -75,6 +84,7 @@ class Trainer:
         facts = {
             "recipe": self.recipe.model_dump(mode="json"),
             "scales": list(self.market.scales),
+            "market": terms_of(self.market)._asdict(),
             "is_bound": self._is_bound(),
             "sides": {
                 name: {**side.learner.shape._asdict(), "hidden": hidden_of(actors[name])}
@@ -140,7 +150,7 @@ class Trainer:
                 group["lr"] = recipe.learning_rate * rate
             batch = batch_of(side.learner, rollouts[side.name], recipe)
             if side.workers is not None:
-                side.workers.learn(side.learner, side.optimiser, batch, recipe, self.draw)
+                side.workers.learn(side.learner, side.optimiser, batch, recipe)
             else:
                 learn(side.learner, side.optimiser, batch, recipe, self.draw)
             if side.pruner is not None:
@@ -158,37 +168,30 @@ class Trainer:
     def _play(self) -> tuple[dict[str, Rollout], dict[str, Any]]:
         """Play `steps` slots with the present policies; return what each learning side saw, did and got, and means."""
         market, recipe = self.market, self.recipe
-        notes: dict[str, list[Any]] = {name: [] for name in self.sides}
-        is_over, sums = [], None
+        notes: dict[str, list[_Note]] = {name: [] for name in self.sides}
+        slots: list[Played] = []
+        eligible: list[Tensor] = []
         for _ in range(recipe.steps):
-            active = market.payoffs.eligible
+            eligible.append(market.payoffs.eligible)
             price = self._act("leaders", recipe.leaders, notes, market.payoffs.cost.shape)
             assert price is not None  # a recipe lets followers reply, leaders cannot
             market.post(price)
-            bought = self._act("followers", recipe.followers, notes, active.shape)
-            played = market.buy(bought)
-            is_over.append(played.is_over)
-            self._pay(notes, played, active)
-            sums = _added(sums, played)
+            slots.append(market.buy(self._act("followers", recipe.followers, notes, eligible[-1].shape)))
+        means = {key: table.mean((0, 1)).tolist() for key, table in _told(slots).items()}
+        is_over, who = [slot.is_over for slot in slots], torch.stack(eligible)
         rollouts = {}
         for name, side in self.sides.items():
             if not notes[name]:  # it did not act
                 continue
-            seen, raw, density, reward, is_active = zip(*notes[name], strict=True)
-            rollouts[name] = Rollout(
-                list(seen),
-                raw=torch.stack(raw),
-                log_density=torch.stack(density),
-                reward=torch.stack(reward),
-                is_over=is_over,
-                is_active=torch.stack(is_active),
-                last=side.see(),
-            )
-        assert sums is not None
-        return rollouts, {key: (value / recipe.steps).tolist() for key, value in sums.items()}
+            seen, outputs, raw = zip(*notes[name], strict=True)
+            reward, is_active = self._paid(name, slots, who)
+            drawn = torch.stack(raw)
+            density = side.learner.actor.head(torch.stack(outputs)).log_density(drawn)
+            rollouts[name] = Rollout(list(seen), drawn, density, reward, is_over, is_active, last=side.see())
+        return rollouts, means
 
     def _act(
-        self, name: str, part: LeadersPart | FollowersPart, notes: dict[str, list[Any]], shape: torch.Size
+        self, name: str, part: LeadersPart | FollowersPart, notes: dict[str, list[_Note]], shape: torch.Size
     ) -> Tensor | None:
         """Return the shares of one side, [B, J], [B, I, J], or None for the followers' best reply."""
         if part == "best_reply":
@@ -197,49 +200,47 @@ class Trainer:
             return torch.rand(shape, generator=self.draw, dtype=torch.float64)
         side = self.sides[name]
         seen = side.see()
-        law = side.learner.actor(seen)
+        outputs = side.learner.actor.body(seen)
+        law = side.learner.actor.head(outputs)
         raw = law.draw(self.draw)
-        notes[name].append((seen, raw, law.log_density(raw)))
+        notes[name].append(_Note(seen, outputs, raw))
         return to_shares(name, law.share(raw), shape)
 
     def _is_lead_in(self) -> bool:
         recipe = self.recipe
         return recipe.followers == "learn" and self.iteration < recipe.lead_in * recipe.iterations
 
-    def _pay(self, notes: dict[str, list[Any]], played: Played, eligible: Tensor) -> None:
-        if notes.get("leaders"):
-            profit, is_active = played.profit, eligible.any(1)
-            if profit.ndim == 3:
-                is_joint = self.sides["leaders"].learner.shape.rewards == 1
-                reward = profit.sum(1).T[..., None] if is_joint else profit.permute(2, 0, 1)
-                mask = is_active.T[..., None] if is_joint else eligible.permute(2, 0, 1)
-            else:
-                reward, mask = profit.T[..., None], is_active.T[..., None]
-            notes["leaders"][-1] += (reward, mask)
-        if notes.get("followers"):
-            is_joint = self.sides["followers"].learner.shape.rewards == 1
-            reward = played.utility.T[..., None] if is_joint else played.purchases.transpose(0, 1)
-            mask = eligible.any(2).T[..., None] if is_joint else eligible.transpose(0, 1)
-            notes["followers"][-1] += (reward, mask)
+    def _paid(self, name: str, slots: list[Played], eligible: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rewards of a side and who took part, [T, N, B, K]; `eligible` is [T, B, I, J]."""
+        is_joint = self.sides[name].learner.shape.rewards == 1
+        if name == "followers":
+            bought = torch.stack([slot.purchases for slot in slots])
+            if is_joint:
+                return bought.sum(-1).mT[..., None], eligible.any(3).mT[..., None]
+            return bought.transpose(1, 2), eligible.transpose(1, 2)
+        profit = torch.stack([slot.profit for slot in slots])
+        if profit.ndim == 4 and not is_joint:
+            return profit.permute(0, 3, 1, 2), eligible.permute(0, 3, 1, 2)
+        whole = profit.sum(2) if profit.ndim == 4 else profit
+        return whole.mT[..., None], eligible.any(2).mT[..., None]
 
     def _add(self, name: str, see: Callable[[], Observation], numbers: tuple[int, int, int]) -> None:
         recipe = self.recipe
         agents, actions, rewards = numbers
         learner = Learner(recipe, Shape(agents, see().sizes, actions, rewards), self.draw)
-        parameters = [*learner.actor.parameters(), *learner.critic.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, eps=1e-5, fused=True)
+        optimiser = torch.optim.Adam([learner.tables.whole()], lr=recipe.learning_rate, eps=1e-5, fused=True)
         workers = LateWorkers(learner, recipe.workers) if recipe.algorithm == "a3c" else None
         pruner = Pruner(learner, recipe.pruning) if recipe.pruning is not None else None
         self.sides[name] = Side(name, see, learner, optimiser, workers, pruner)
 
 
-def _added(sums: dict[str, Tensor] | None, played: Played) -> dict[str, Tensor]:
-    """Return running sums of mean profit and price of each leader and utility of each follower."""
-    wide = played.profit.ndim == 3
-    now = {
-        "profit": (played.profit.sum(1) if wide else played.profit).mean(0),
-        "price": (played.price.mean(1) if wide else played.price).mean(0),
-        "utility": played.utility.nan_to_num(nan=0.0).mean(0),
-        "demand": played.demand.nan_to_num(nan=0.0).sum(2).mean(0),
+def _told(slots: list[Played]) -> dict[str, Tensor]:
+    """Return profit and price of each leader, utility and demand of each follower, [T, B, ...]."""
+    profit, price = (torch.stack([getattr(slot, name) for slot in slots]) for name in ("profit", "price"))
+    purchases, demand = (torch.stack([getattr(slot, name) for slot in slots]) for name in ("purchases", "demand"))
+    return {
+        "profit": profit.sum(2) if profit.ndim == 4 else profit,
+        "price": price.mean(2) if price.ndim == 4 else price,
+        "utility": purchases.sum(3).nan_to_num_(nan=0.0),
+        "demand": demand.nan_to_num_(nan=0.0).sum(3),
     }
-    return now if sums is None else {key: value + now[key] for key, value in sums.items()}

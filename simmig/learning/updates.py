@@ -1,7 +1,6 @@
-"""The update of a side from what was played: generalised advantages, and PPO or A2C on stacked policies.
+"""The update of a side from what was played: generalised advantages, and steps of PPO or A2C on stacked policies.
 
-PPO: Schulman et al. 2017, as 001 (40), (41) and 002 (21)-(27) use it. Tensors are [T, N, B, ...] while played and
-[N, M, ...] when learned from, M = T B.
+Tensors are [T, N, B, ...] while played and [N, M, ...] when learned from, M = T B.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from simmig.env.observations import Observation
+from simmig.learning.gradient import find_gradient
 from simmig.learning.learner import Learner
 from simmig.learning.recipe import Recipe
 
@@ -43,6 +43,19 @@ class Batch:
     advantage: Tensor
     target: Tensor
     weight: Tensor
+
+    def take(self, place: Tensor) -> Batch:
+        """Return the transitions `place`, in that order."""
+        return Batch(self.seen.take(place), *(table[:, place] for table in self._tables()))
+
+    def parts(self, count: int) -> list[Batch]:
+        """Return `count` parts, one after the other."""
+        looks = zip(*(_chunks(table, count) for table in self.seen), strict=True)
+        tables = zip(*(table.chunk(count, 1) for table in self._tables()), strict=True)
+        return [Batch(Observation(*look), *rest) for look, rest in zip(looks, tables, strict=False)]
+
+    def _tables(self) -> tuple[Tensor, ...]:
+        return self.raw, self.log_density, self.advantage, self.target, self.weight
 
 
 def advantages(reward: Tensor, value: Tensor, is_over: list[bool], discount: float, trace: float) -> Tensor:
@@ -94,55 +107,23 @@ def _by_player(table: Tensor) -> Tensor:
     return table.transpose(0, 1).flatten(1, 2)
 
 
-def loss_of(learner: Learner, batch: Batch, place: Tensor, recipe: Recipe) -> Tensor:
-    """Return the sum over players of the mean losses of actor, critic and entropy on the transitions `place`."""
-    seen, weight = batch.seen.take(place), batch.weight[:, place]
-    law = learner.actor(seen)
-    density, old = law.log_density(batch.raw[:, place]), batch.log_density[:, place]
-    is_joint = weight.shape[-1] == 1  # an action is judged as a whole
-    if is_joint:
-        density, old = density.sum(-1, keepdim=True), old.sum(-1, keepdim=True)
-    gain = batch.advantage[:, place]
-    if recipe.algorithm == "ppo":
-        ratio = (density - old).exp()
-        won = torch.minimum(ratio * gain, ratio.clamp(1.0 - recipe.clip, 1.0 + recipe.clip) * gain)
-    else:
-        won = density * gain
-    error = (learner.critic(seen) - batch.target[:, place]).square()
-    total = recipe.value_weight * error - won
-    if recipe.entropy > 0.0:
-        spread = law.entropy()
-        total = total - recipe.entropy * (spread.sum(-1, keepdim=True) if is_joint else spread)
-    mean: Tensor = ((total * weight).sum(1) / weight.sum(1).clamp(min=1.0)).mean(-1).sum()
-    return mean
-
-
 def learn(learner: Learner, optimiser: torch.optim.Optimizer, batch: Batch, recipe: Recipe, draw: Generator) -> None:
     """Update the learner: passes over shuffled parts for PPO, one step on everything for A2C."""
+    if recipe.algorithm != "ppo":
+        step(learner, optimiser, batch, recipe)
+        return
     size = batch.raw.shape[1]
-    is_ppo = recipe.algorithm == "ppo"
-    for _ in range(recipe.epochs if is_ppo else 1):
-        order = torch.randperm(size, generator=draw)
-        for place in order.chunk(recipe.minibatches) if is_ppo else [order]:
-            optimiser.zero_grad(set_to_none=True)
-            loss_of(learner, batch, place, recipe).backward()  # type: ignore[no-untyped-call]
-            clip_by_player(learner, recipe.most_gradient)
-            optimiser.step()
-            learner.keep_average()
+    for _ in range(recipe.epochs):
+        for part in batch.take(torch.randperm(size, generator=draw)).parts(recipe.minibatches):
+            step(learner, optimiser, part, recipe)
 
 
-@torch.no_grad()
-def clip_by_player(learner: Learner, most: float) -> None:
-    """Scale down each player's gradient to a norm of `most`: one player's noise must not slow the others."""
-    for stacked, alone in learner.owned:
-        tables = [p.grad for p in stacked if p.grad is not None]
-        own = [[p.grad for p in parameters if p.grad is not None] for parameters in alone]
-        rows = [table.flatten(1) for table in tables]
-        if own:
-            rows.append(torch.stack([torch.cat([grad.flatten() for grad in grads]) for grads in own]))
-        norm = torch.linalg.vector_norm(torch.cat(rows, 1), dim=1)
-        scale = (most / norm.clamp(min=1e-6)).clamp(max=1.0)
-        for table in tables:
-            table.mul_(scale.view(-1, *[1] * (table.ndim - 1)))
-        for grads, factor in zip(own, scale.unbind(), strict=False):
-            torch._foreach_mul_(grads, factor)
+def step(learner: Learner, optimiser: torch.optim.Optimizer, part: Batch, recipe: Recipe) -> None:
+    """Move the learner by its gradient on some transitions, clipped for each player."""
+    find_gradient(learner, part, recipe)
+    optimiser.step()
+    learner.keep_average()
+
+
+def _chunks(table: Tensor | None, count: int) -> Sequence[Tensor | None]:
+    return [None] * count if table is None else table.chunk(count, 1)

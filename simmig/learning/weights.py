@@ -48,10 +48,12 @@ class FreeWeights(nn.Module):
                 nn.init.orthogonal_(each, gain, generator=draw)
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(torch.zeros(agents, 1, narrow)))
+        # Listed once: to index a ParameterList takes as long as a small product.
+        self._layers = [Layer(weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
 
     def forward(self) -> list[Layer]:
         """Return the layers."""
-        return [Layer(weight, bias) for weight, bias in zip(self.weights, self.biases, strict=True)]
+        return list(self._layers)
 
 
 class MaskedWeights(nn.Module):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from simmig.compare.plans.measures import Measures, measures_of, measures_of_row
 from simmig.compare.plans.rules import play_by_rule
@@ -16,8 +15,8 @@ from simmig.compare.plans.schema import Units
 from simmig.contracts import Agent, AnalyticGame, FloatArray
 from simmig.errors import InputError, PluginError
 from simmig.learning.agent import LearnedAgent
+from simmig.learning.recipe import recipe_with
 from simmig.plugins import load, plugin_class
-from simmig.plugins.wording import did_you_mean, explain
 
 if TYPE_CHECKING:
     from simmig.learning.agent import Training
@@ -64,18 +63,6 @@ def run_trial(trial: Trial) -> Ended:
     return _trained(trial, found)
 
 
-def recipe_with(learner: type[LearnedAgent], name: str, changes: Mapping[str, Any]) -> BaseModel:
-    """Return an agent's recipe with changes; raises InputError that names the key."""
-    values = {**learner.recipe.model_dump(mode="json"), **changes}
-    try:
-        return type(learner.recipe).model_validate(values)
-    except ValidationError as error:
-        detail = error.errors()[0]
-        where = ".".join(map(str, detail["loc"]))
-        near = did_you_mean(where, type(learner.recipe).model_fields) if detail["type"] == "extra_forbidden" else ""
-        raise InputError(f"recipe of agent {name}: {where}: {explain(detail)}{near}") from None
-
-
 def _trained(trial: Trial, learner: type[LearnedAgent]) -> Ended:
     try:
         import torch
@@ -88,7 +75,7 @@ def _trained(trial: Trial, learner: type[LearnedAgent]) -> Ended:
     source = FixedGame(trial.game)
     game: Any = trial.game
     venue = Venue(source, tuple(f"l{j}" for j in range(game.eligible.shape[-1])), "plan", {})
-    training = learner.train(venue, recipe_with(learner, trial.name, trial.changes), trial.seed)
+    training = learner.train(venue, recipe_with(learner.recipe, trial.name, trial.changes), trial.seed)
     every = max(1, training.iterations // _LOOKS)
     x: list[float] = []
     rows: list[Measures] = []

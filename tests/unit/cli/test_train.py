@@ -103,3 +103,20 @@ def test_a_training_that_was_interrupted_or_killed_can_be_gone_on_with(sign, gam
     assert json.loads(again.stdout)["iterations"] == 800
     rows = [json.loads(line)["iteration"] for line in (out / "curve.jsonl").read_text().splitlines()]
     assert rows == list(range(1, 801))
+
+
+def test_a_training_killed_at_once_can_be_gone_on_with(game, tmp_path) -> None:
+    out = tmp_path / "policy"
+    command = [sys.executable, "-m", "simmig", "train", game, "--agent", "ippo", "--out", str(out), *QUICK]
+    command += ["--set", "iterations=20"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not out.exists():
+        assert time.monotonic() < deadline, running.communicate()
+    running.kill()
+    running.communicate(timeout=120)
+    assert running.returncode == -signal.SIGKILL
+    assert not (out / "policy.json").exists()
+    again = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, check=False, timeout=280)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["iterations"] == 20

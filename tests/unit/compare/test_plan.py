@@ -15,8 +15,9 @@ from simmig.compare.plans.rules import play_by_rule
 from simmig.compare.plans.schema import Mode, Plan, Units, load_plan
 from simmig.compare.plans.tables import documentation, markdown_of, read_document, write_results
 from simmig.compare.plans.trends import trend
-from simmig.compare.plans.trials import Ended, Trial, recipe_with, run_trial, thinned
+from simmig.compare.plans.trials import Ended, Trial, run_trial, thinned
 from simmig.errors import InputError, ScenarioError
+from simmig.learning.recipe import recipe_with
 from simmig.plugins import load, plugin_class
 
 FIGURES = [f"001-fig{k}" for k in range(3, 7)] + [f"002-fig{k}" for k in range(3, 9)]
@@ -84,7 +85,7 @@ def test_every_numeric_figure_has_a_plan_whose_games_have_equilibria(repository:
         for agent in plan.agent:
             learner = plugin_class("agents", agent.name, Path())
             if hasattr(learner, "recipe"):
-                recipe_with(learner, agent.name, {**agent.recipe, **agent.quick})
+                recipe_with(learner.recipe, agent.name, {**agent.recipe, **agent.quick})
         for sweep in plan.sweep:
             for line in range(len(sweep.series)):
                 for place in (0, len(sweep.x.values) - 1):

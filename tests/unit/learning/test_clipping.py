@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from simmig.env.observations import ObservationSizes
+from simmig.learning.gradient import clip_by_player
 from simmig.learning.learner import Learner, Shape
 from simmig.learning.networks import _MANY, mlp
 from simmig.learning.recipe import Recipe
-from simmig.learning.updates import clip_by_player
 from simmig.learning.weights import FreeWeights
 
 SHAPE = Shape(3, ObservationSizes(2, 2, 3, 0), 1, 1)
@@ -17,10 +17,16 @@ MOST = 0.5
 def learner_with_gradients(**settings) -> Learner:
     draw = torch.Generator().manual_seed(1)
     learner = Learner(Recipe(width=8, cells=4, **settings), SHAPE, draw)
-    for parameter in learner.parameters():
-        if parameter.requires_grad:
-            parameter.grad = torch.randn(parameter.shape, generator=draw)
+    for slope in learner.tables.slopes:
+        slope.copy_(torch.randn(slope.shape, generator=draw))
     return learner
+
+
+def gradients_of(learner: Learner) -> dict[str, torch.Tensor]:
+    """What is kept for each parameter, by its name."""
+    names = {id(parameter): name for name, parameter in learner.named_parameters()}
+    tables = learner.tables
+    return {names[id(p)]: slope for p, slope in zip(tables.learned, tables.slopes, strict=True)}
 
 
 def shares_of(name, gradient, settings):
@@ -37,10 +43,9 @@ def shares_of(name, gradient, settings):
 )
 def test_each_player_s_gradient_is_scaled_by_its_own_norm(settings) -> None:
     learner = learner_with_gradients(**settings)
-    for part in (learner.actor, learner.critic):
-        for parameter in part.parameters():
-            parameter.grad[0] *= 1e-4  # a player whose gradient is small already, where there are players
-    before = {name: p.grad.clone() for name, p in learner.named_parameters() if p.grad is not None}
+    for slope in learner.tables.slopes:
+        slope[0] *= 1e-4  # a player whose gradient is small already, where there are players
+    before = {name: slope.clone() for name, slope in gradients_of(learner).items()}
     clip_by_player(learner, MOST)
     for part in ("actor", "critic"):
         norms: dict[int | None, float] = {}
@@ -49,7 +54,7 @@ def test_each_player_s_gradient_is_scaled_by_its_own_norm(settings) -> None:
             for who, piece in shares_of(name, gradient, settings):
                 norms[who] = norms.get(who, 0.0) + float(piece.double().square().sum())
         for name, gradient in own.items():
-            after = dict(learner.named_parameters())[name].grad
+            after = gradients_of(learner)[name]
             pieces = zip(shares_of(name, gradient, settings), shares_of(name, after, settings), strict=True)
             for (who, old), (_, new) in pieces:
                 torch.testing.assert_close(new, old * min(1.0, MOST / norms[who] ** 0.5))
@@ -58,7 +63,7 @@ def test_each_player_s_gradient_is_scaled_by_its_own_norm(settings) -> None:
 def test_every_parameter_that_learns_is_owned_once() -> None:
     for settings in ({}, {"network": "lstm"}, {"weights": "shared"}, {"weights": "generated"}):
         learner = learner_with_gradients(**settings)
-        listed = [id(p) for own in learner.owned for p in (*own.stacked, *(q for qs in own.alone for q in qs))]
+        listed = [id(p) for p in learner.tables.learned]
         assert sorted(listed) == sorted(id(p) for p in learner.parameters() if p.requires_grad)
 
 

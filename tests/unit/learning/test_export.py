@@ -20,7 +20,7 @@ from simmig.env.sources import FixedGame
 from simmig.errors import InputError, RunError
 from simmig.games._papers import draw_001
 from simmig.games.immersion import ImmersionGame
-from simmig.learning._columns import columns_seen
+from simmig.learning._columns import columns_seen, terms_of
 from simmig.learning.export import export_side, linears, players_of
 from simmig.learning.learner import Actor, Shape
 from simmig.learning.recipe import Pruning, Recipe
@@ -143,7 +143,7 @@ def test_a_side_is_one_file_for_each_player_and_a_description(kind: str, tmp_pat
     recipe = Recipe(width=12, cells=9, history=2, **KINDS[kind])
     looks = leaders_see(place, "own")
     actor = actor_of(agents=2, actions=3, sizes=looks.sizes, **KINDS[kind])
-    path = export_side(tmp_path / "out", "leaders", actor, place, recipe)
+    path = export_side(tmp_path / "out", "leaders", actor, terms_of(place), recipe)
     document = json.loads(path.read_text())
     assert path == tmp_path / "out" / "leaders.json"
     assert (document["demand_max"], document["price_scale"]) == tuple(place.scales)
@@ -167,12 +167,17 @@ NUMBERED = re.compile(r"(follower|leader) (\d+)")
 
 
 @pytest.mark.parametrize("prices", ["individual", "individual, one posted", "uniform"])
-@pytest.mark.parametrize("sight", ["own", "public", "full"])
-@pytest.mark.parametrize("side", ["leaders", "followers"])
+@pytest.mark.parametrize(
+    ("side", "sight"),
+    [
+        *(("leaders", sight) for sight in ("own", "public", "full")),
+        *(("followers", sight) for sight in ("now", "own", "public", "full")),
+    ],
+)
 def test_every_column_is_what_its_name_says(side: str, sight: str, prices: str) -> None:
     place = market(prices != "uniform")
-    recipe = Recipe(history=2, leaders_see=sight, followers_see=sight, individual=prices == "individual")
-    sizes, names = columns_seen(side, place, recipe)
+    recipe = Recipe.model_validate({"history": 2, f"{side}_see": sight, "individual": prices == "individual"})
+    sizes, names = columns_seen(side, terms_of(place), recipe)
     if side == "leaders":
         looks = leaders_see(place, sight, individual=recipe.individual)
     else:
@@ -248,7 +253,7 @@ def test_what_cannot_be_exported_is_refused_in_one_line(tmp_path: Path) -> None:
     ):
         players_of(actor_of(sizes=sizes, network="set", leaders_see="set"), sizes)
     with pytest.raises(InputError, match=r"^export: this policy sees 14 numbers, a player of this market 15; expected"):
-        export_side(tmp_path, "leaders", actor_of(), market(), Recipe(history=2))
+        export_side(tmp_path, "leaders", actor_of(), terms_of(market()), Recipe(history=2))
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(InputError, match=r"file/p\.onnx: cannot be written \(.*\); choose another folder$"):

@@ -3,10 +3,11 @@ import torch
 from torch import Generator, Tensor
 
 from simmig.env.observations import Observation, ObservationSizes
+from simmig.learning.gradient import find_gradient
 from simmig.learning.late_workers import LateWorkers
 from simmig.learning.learner import Learner, Shape
 from simmig.learning.recipe import Recipe
-from simmig.learning.updates import Batch, learn, loss_of
+from simmig.learning.updates import Batch, learn
 
 N, M = 2, 12
 RECIPE = Recipe(algorithm="a3c", width=6, most_gradient=1e9)
@@ -31,29 +32,28 @@ def batch(seed: int) -> Batch:
     return Batch(look, raw, torch.zeros_like(raw), gain, target, torch.ones(N, M, 1))
 
 
-def parameters(of: Learner) -> list[torch.nn.Parameter]:
-    return [*of.actor.parameters(), *of.critic.parameters()]
-
-
 def adam(of: Learner) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters(of), lr=0.01)
+    return torch.optim.Adam([of.tables.whole()], lr=0.01)
+
+
+def descent(of: Learner) -> torch.optim.Optimizer:
+    return torch.optim.SGD([of.tables.whole()], lr=0.1)
 
 
 def test_one_worker_is_a2c_bit_for_bit() -> None:
     late, plain = learner(), learner()
     workers, optimiser, other = LateWorkers(late, 1), adam(late), adam(plain)
-    ours, theirs = draw(5), draw(5)
     chosen = RECIPE.model_copy(update={"algorithm": "a2c"})
     for number in range(6):
         workers.take_up(late, number)
-        workers.learn(late, optimiser, batch(10 * number), RECIPE, ours)
-        learn(plain, other, batch(10 * number), chosen, theirs)
+        workers.learn(late, optimiser, batch(10 * number), RECIPE)
+        learn(plain, other, batch(10 * number), chosen, draw())
     for one, same in zip(late.state_dict().values(), plain.state_dict().values(), strict=True):
         assert torch.equal(one, same)
 
 
 def flat(of: Learner) -> Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in parameters(of)])
+    return of.tables.weights.clone()
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -61,19 +61,17 @@ def test_shared_weights_move_by_gradients_taken_at_the_weights_of_each_worker_s_
     """Plain gradient descent, so that a step is -0.1 times the gradient: the whole history by hand."""
     late, probe = learner(), learner()
     workers = LateWorkers(late, count)
-    optimiser = torch.optim.SGD(parameters(late), lr=0.1)
+    optimiser = descent(late)
     shared = flat(late)
     copies = [shared.clone() for _ in range(count)]
     for number in range(7):
         given, turn = batch(10 * number), number % count
         workers.take_up(late, number)
         torch.testing.assert_close(flat(late), copies[turn], rtol=1e-5, atol=1e-6)
-        workers.learn(late, optimiser, given, RECIPE, draw(number))
-        torch.nn.utils.vector_to_parameters(copies[turn], parameters(probe))
-        probe.zero_grad()
-        loss_of(probe, given, torch.arange(M), RECIPE).backward()
-        gradient = torch.cat([p.grad.flatten() for p in parameters(probe) if p.grad is not None])
-        shared = shared - 0.1 * gradient
+        workers.learn(late, optimiser, given, RECIPE)
+        probe.tables.weights.copy_(copies[turn])
+        find_gradient(probe, given, RECIPE)
+        shared = shared - 0.1 * probe.tables.gradient
         copies[turn] = shared.clone()
         torch.testing.assert_close(flat(late), shared, rtol=1e-4, atol=1e-5)
 
@@ -83,11 +81,11 @@ def test_workers_come_late() -> None:
     workers, optimiser = LateWorkers(late, 2), adam(late)
     start = flat(late)
     workers.take_up(late, 0)
-    workers.learn(late, optimiser, batch(1), RECIPE, draw())
+    workers.learn(late, optimiser, batch(1), RECIPE)
     moved = flat(late)
     workers.take_up(late, 1)
     assert torch.equal(flat(late), start)
-    workers.learn(late, optimiser, batch(2), RECIPE, draw())
+    workers.learn(late, optimiser, batch(2), RECIPE)
     workers.take_up(late, 2)
     assert torch.equal(flat(late), moved)
 
@@ -98,8 +96,8 @@ def test_a_learner_holds_the_shared_weights_after_a_turn_and_its_average_counts_
     passed = []
     for number in range(4):
         workers.take_up(late, number)
-        workers.learn(late, optimiser, batch(number), RECIPE, draw())
-        assert torch.equal(flat(late), torch.cat([each.flatten() for each in workers.shared]))
+        workers.learn(late, optimiser, batch(number), RECIPE)
+        assert torch.equal(flat(late), workers.shared)
         passed.append(late.actor.get_parameter("body.weights.weights.0").detach().clone())
     mean = late.average.get_parameter("body.weights.weights.0")
     torch.testing.assert_close(mean, torch.stack(passed).mean(0), rtol=1e-5, atol=1e-6)
@@ -107,15 +105,15 @@ def test_a_learner_holds_the_shared_weights_after_a_turn_and_its_average_counts_
 
 def test_workers_go_on_from_their_state() -> None:
     late, other = learner(), learner()
-    workers, optimiser = LateWorkers(late, 3), torch.optim.SGD(parameters(late), lr=0.1)
+    workers, optimiser = LateWorkers(late, 3), descent(late)
     for number in range(4):
         workers.take_up(late, number)
-        workers.learn(late, optimiser, batch(number), RECIPE, draw())
+        workers.learn(late, optimiser, batch(number), RECIPE)
     followers = LateWorkers(other, 3)
     followers.restore(workers.state())
     other.load_state_dict(late.state_dict())
     for number in range(4, 8):
         for each, of in ((workers, late), (followers, other)):
             each.take_up(of, number)
-            each.learn(of, torch.optim.SGD(parameters(of), lr=0.1), batch(number), RECIPE, draw())
+            each.learn(of, descent(of), batch(number), RECIPE)
         assert torch.equal(flat(late), flat(other))

@@ -77,6 +77,39 @@ def test_a_training_is_not_overwritten_and_not_gone_on_with_under_other_settings
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize("left", ["nothing", "a curve", "half a state"])
+def test_a_training_killed_before_it_said_what_it_was_begins_anew(left, fig3, tmp_path) -> None:
+    folder = tmp_path / "policy"
+    folder.mkdir()
+    if left != "nothing":
+        (folder / "curve.jsonl").write_bytes(b"")
+    if left == "half a state":
+        (folder / ".training.json.tmp-12").write_bytes(b"{")
+        (folder / f"training-{'0' * 16}.safetensors").write_bytes(b"?")
+    with pytest.raises(InputError, match="exists already"):
+        trained(folder, fig3, RECIPES["ppo"])
+    whole = trained(tmp_path / "whole", fig3, RECIPES["ppo"])
+    done = trained(folder, fig3, RECIPES["ppo"], resume=True)
+    assert done.score == whole.score
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.folder.iterdir())
+
+
+def test_a_training_stopped_before_its_first_iteration_goes_on_only_under_its_own_settings(fig3, tmp_path) -> None:
+    folder = tmp_path / "policy"
+    trained(folder, fig3, RECIPES["ppo"], most=0)
+    (folder / "policy.json").unlink()
+    with pytest.raises(InputError, match="other settings"):
+        trained(folder, fig3, RECIPES["ppo"].model_copy(update={"clip": 0.1}), resume=True)
+    assert trained(folder, fig3, RECIPES["ppo"], resume=True).is_complete
+
+
+def test_a_folder_of_something_else_is_not_begun_in(fig3, tmp_path) -> None:
+    (tmp_path / "curve.jsonl").write_bytes(b"")
+    (tmp_path / "thesis.tex").write_text("dear diary")
+    with pytest.raises(InputError, match="no such file"):
+        trained(tmp_path, fig3, RECIPES["ppo"], resume=True)
+
+
 def test_a_policy_says_how_it_came_about(fig3, tmp_path) -> None:
     done = trained(tmp_path / "policy", fig3, RECIPES["ppo"])
     meta = json.loads((tmp_path / "policy" / "policy.json").read_text())["meta"]
