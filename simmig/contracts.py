@@ -165,7 +165,14 @@ def analytic(game: PricingGame | None, agent: str) -> AnalyticGame:
 
 
 class Game(Plugin):
-    """A family of games: `build` makes the game of one round."""
+    """A family of games: `build` makes the game of one round.
+
+    `preferences` and `offers` are the names that it reads of vehicles and RSUs, so that a scenario with another name is
+    refused; None allows any.
+    """
+
+    preferences: ClassVar[tuple[str, ...] | None] = None
+    offers: ClassVar[tuple[str, ...] | None] = None
 
     def build(self, inputs: GameInputs) -> PricingGame:
         """Return the game that these players play."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
@@ -31,6 +31,8 @@ class Game(contracts.Game):
     of an RSU: `quality` (1 - A-DISTS), `quality_threshold`, and `reputation` (k_j of (4), 1 if not given).
     """
 
+    preferences: ClassVar[tuple[str, ...] | None] = ("delta", "delay_cost")
+    offers: ClassVar[tuple[str, ...] | None] = ("quality", "quality_threshold", "reputation")
     effects: Effects = Field(
         default="additive",
         description="additive: purchases add to one another's worth as 003 (9) states; multiplicative: they scale it, "
@@ -42,9 +44,7 @@ class Game(contracts.Game):
         "from one another's and their own other purchases for given",
     )
     complement: float = Field(
-        default=0.0,
-        ge=0.0,
-        description="eta between any two RSUs: what bandwidth at one adds to the worth of the other",
+        default=0.0, ge=0.0, description="eta of any two RSUs: what bandwidth at one adds to the worth of the other"
     )
     bandwidth_unit_hz: float = Field(
         default=1e7, gt=0.0, description="bandwidth that one unit of demand and of price refers to"
@@ -56,10 +56,9 @@ class Game(contracts.Game):
     )
 
     def build(self, inputs: GameInputs) -> PricingGame:
-        """Return the game of one round, an EmbodiedGame.
+        """Return the game of one round, an EmbodiedGame; InputError for parameters outside the model.
 
-        Raises InputError for parameters outside the model and, with infeasible_deadline = "error", NoEquilibrium if a
-        deadline cannot be met.
+        Raises NoEquilibrium, with infeasible_deadline = "error", if a deadline cannot be met.
         """
         given = checked_inputs(inputs)
         leaders = len(inputs.cost)
@@ -191,9 +190,8 @@ class EmbodiedGame:
     def welfare(self, price: Array, demand: Array) -> Array:
         """Return the sum of all utilities, shape [...]: payments cancel."""
         xp = array_namespace(price)
-        return xp.sum(self.follower_utility(price, demand), axis=-1) + xp.sum(
-            self.leader_utility(price, demand), axis=-1
-        )
+        earned = xp.sum(self.leader_utility(price, demand), axis=-1)
+        return xp.sum(self.follower_utility(price, demand), axis=-1) + earned
 
     def expected_delay_s(self, price: Array, demand: Array) -> Array:
         """Return sum_j theta_ij T_ij of 003 (11), shape [..., I]: inf where nothing is bought from some j."""
@@ -231,7 +229,6 @@ class EmbodiedGame:
         """Return the Stackelberg equilibrium; `converged` is False if the leaders chase one another without end.
 
         It is False too where one would post the price beyond which deadlines and capacities clash.
-
         A price at which demand has no bound counts as -inf, and a leader that cannot sell at a profit posts its cap. No
         equilibrium, hence NoEquilibrium or a line in `failures`: demand without bound at every price; a leader whose
         best price is the edge of that; a follower that gains by buying more at several leaders at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from array_api_compat import array_namespace, is_numpy_array
@@ -32,6 +32,9 @@ class Game(contracts.Game):
     picture and the least it accepts), `budget` in money (optional, without limit). Offers of an RSU: `ssim` in (0, 1]
     (optional, 1), by which it lowers the quality of the picture. Ties and deadlines are no part of this game.
     """
+
+    preferences: ClassVar[tuple[str, ...] | None] = ("delta", "ssim", "ssim_threshold", "budget")
+    offers: ClassVar[tuple[str, ...] | None] = ("ssim",)
 
     prices: Prices = Field(
         default="individual",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from array_api_compat import is_numpy_array
@@ -35,6 +35,9 @@ class Game(contracts.Game):
     Preferences of a vehicle: `alpha` (worth of the first unit of bandwidth), `beta` > 0 (how fast that falls). Ties
     must not be negative.
     """
+
+    preferences: ClassVar[tuple[str, ...] | None] = ("alpha", "beta")
+    offers: ClassVar[tuple[str, ...] | None] = ()
 
     leader_model: LeaderModel = Field(
         default="anticipating",

@@ -124,6 +124,8 @@ class Rsus(Section):
             raise complaint("expected either path, a file of RSUs, or [[rsus.unit]] tables, and not both")
         if self.unit is not None and self.columns:
             raise complaint("expected no columns without path: they are the file's", "columns")
+        if self.unit is not None and self.crs is not None:
+            raise complaint("expected no crs without path: it is the file's; units stand in the run's frame", "crs")
         return self
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from simmig.errors import ScenarioError
+from simmig.plugins import plugin_class
 from simmig.radio.presets import RADIO_PRESETS
 from simmig.rng import Draws
 from simmig.scenario import Scenario, json_schema, load_scenario
@@ -142,6 +143,10 @@ def test_settings_of_a_radio_may_be_drawn_for_each_rsu(inline: str) -> None:
         ("rsus.unit.r1.shape=ring", "rsus.unit.0.shape: 'ring': expected 'disc', 'sphere' or 'cylinder'"),
         ("rsus.columns={id='x'}", "rsus.columns: expected no columns without path: they are the file's"),
         (
+            "rsus.crs=EPSG:32632",
+            "rsus.crs: expected no crs without path: it is the file's; units stand in the run's frame",
+        ),
+        (
             "rsus.path=rsus.csv",
             "s.toml:10: rsus: expected either path, a file of RSUs, or [[rsus.unit]] tables, and not both",
         ),
@@ -186,6 +191,51 @@ def test_settings_of_a_radio_may_be_drawn_for_each_rsu(inline: str) -> None:
 def test_what_does_not_fit_together(inline: str, override: str, line: str) -> None:
     [found] = mistakes(inline, override)
     assert found == (line if line.startswith("s.toml") else f"--set {override}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("game", "override", "line"),
+    [
+        (
+            "immersion",
+            "fleet.cars.preferences.buget=3",
+            'fleet.0.preferences.buget: unknown to game immersion (did you mean "budget"?)',
+        ),
+        (
+            "social",
+            "fleet.cars.preferences.hurry=3",
+            "fleet.0.preferences.hurry: unknown to game social, expected alpha or beta",
+        ),
+        (
+            "social",
+            "rsus.defaults.offer.quality=1",
+            "rsus.defaults.offer.quality: unknown to game social, expected none here",
+        ),
+        (
+            "embodied",
+            "rsus.unit.r2.offer.reputaton=1",
+            'rsus.unit.1.offer.reputaton: unknown to game embodied (did you mean "reputation"?)',
+        ),
+    ],
+)
+def test_a_parameter_that_the_game_does_not_read_is_refused(inline: str, game: str, override: str, line: str) -> None:
+    text = inline + MARKET.replace('{ kind = "own.py", rounds = 4 }', f'{{ kind = "{game}" }}')
+    loaded(text)
+    [found] = mistakes(text, override)
+    assert found == f"--set {override}: {line}"
+
+
+def test_games_that_do_not_say_what_they_read_take_any_parameter(inline: str) -> None:
+    changes = ("fleet.cars.preferences.hurry=3", "rsus.defaults.offer.colour=1")
+    assert loaded(inline + MARKET, *changes).fleet[0].preferences["hurry"].mean() == 3.0
+    assert loaded(inline, *changes).market is None
+
+
+@pytest.mark.parametrize("name", ["social", "immersion", "embodied"])
+def test_games_declare_what_their_description_names(name: str) -> None:
+    game = plugin_class("games", name, Path())
+    assert game.preferences is not None
+    assert all(f"`{parameter}`" in str(game.__doc__) for parameter in (*game.preferences, *game.offers))
 
 
 def test_ties_are_generated_with_whatever_parameters_the_generator_has(inline: str) -> None:
