@@ -8,6 +8,7 @@
     └── RunError              the run failed: exit code 1
         ├── AgentError        an agent raised, or answered with something that is not a decision
         ├── NoEquilibrium     a game without a bounded (or pure) equilibrium
+        ├── StorageError      a result cannot be written: the disk is full, read-only or broken
         ├── ClockError        an event time that is not a finite instant in the future
         └── ConservationError the books of a finished run do not balance
 
@@ -50,6 +51,10 @@ class AgentError(RunError):
 
 class NoEquilibrium(RunError):
     """A game has no bounded or no pure equilibrium; the message names the player and the reason."""
+
+
+class StorageError(RunError):
+    """A result cannot be written or kept; the message names the place and what the operating system said."""
 
 
 class ClockError(RunError):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +30,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 def print_json(document: object) -> None:
     """Print the one JSON document of a command; ASCII only, so that it survives every terminal and pipe."""
     print(json.dumps(document, indent=2, allow_nan=False))
+
+
+@contextmanager
+def plugins_print_to_stderr() -> Iterator[None]:
+    """Let what is printed meanwhile, by Python or by what it calls, not mix with what the command itself prints."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simmig.cli.common import AsJson, Overrides, flattened, print_json, print_table, scenario_folders
-from simmig.errors import InputError, PluginError
+from simmig.errors import InputError, PluginError, ScenarioError
 
 if TYPE_CHECKING:
     from simmig.contracts import Plugin
@@ -56,15 +56,15 @@ def _entries(group: str) -> list[dict[str, str]]:
 
 
 def _scenarios(folder: Path) -> Iterator[dict[str, str]]:
-    import tomllib
+    from simmig.scenario.loading import read_toml
 
     for file in sorted(folder.rglob("*.toml")):
         try:
-            raw = tomllib.loads(file.read_text(encoding="utf-8"))
+            raw = read_toml(file)
             if "statement" in raw:  # a plan, which `simmig reproduce --list` names
                 continue
             summary = str(raw.get("description") or raw.get("name", ""))
-        except (ValueError, OSError) as error:
+        except ScenarioError as error:
             summary = f"cannot be read: {error}"
         yield {"name": str(file), "file": str(file.resolve()), "summary": " ".join(summary.split())}
 

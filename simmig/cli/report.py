@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from simmig.errors import InputError
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
@@ -23,6 +25,8 @@ def report(
     from simmig.run.folder import read_json, read_tables, replace_text
 
     tables, document = read_tables(folder), read_json(folder, "run.json")
+    if document.get("schema") != 1:
+        raise InputError(f"{folder}: run.json has schema {document.get('schema')!r:.40}, expected 1, of `simmig run`")
     target = out or folder / "report.html"
     replace_text(target, render(tables, document, summarise(tables, document)))
     print(target)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simmig.cli.common import AsJson, Overrides, print_json, scenario_folder
+from simmig.cli.common import AsJson, Overrides, plugins_print_to_stderr, print_json, scenario_folder
 
 if TYPE_CHECKING:
     from simmig.run import RunResult
@@ -49,12 +49,15 @@ def _run(path: Path, changes: list[str], out: Path | None, as_json: bool) -> Non
     from simmig.run import run as simulate
     from simmig.scenario import load_scenario
 
-    scenario = load_scenario(path, changes)
-    if sys.stderr.isatty():
-        with progress_bar() as show:
-            result = simulate(scenario, out=out, on_progress=show)
-    else:
-        result = simulate(scenario, out=out)
+    with plugins_print_to_stderr():
+        scenario = load_scenario(path, changes)
+        if sys.stderr.isatty():
+            with progress_bar() as show:
+                result = simulate(scenario, out=out, on_progress=show)
+        else:
+            result = simulate(scenario, out=out)
+    for remark in result.remarks:
+        print(f"remark: {remark}", file=sys.stderr)
     print_result(result, as_json)
     if not result.is_complete:
         raise typer.Exit(INTERRUPTED)

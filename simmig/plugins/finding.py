@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -65,8 +68,14 @@ def candidates(kind: str) -> dict[str, list[tuple[str, Path]]]:
 def _packages(kind: str) -> list[str]:
     # A checkout that is not installed has no entry points, so simmig's own packages do not depend on them.
     own = KINDS[kind].package
-    named = sorted(entry.value for entry in entry_points(group=f"simmig.{kind}"))
+    named = _named(entry_points, f"simmig.{kind}", tuple(sys.path))
     return list(dict.fromkeys([own, *named] if own else named))
+
+
+@cache
+def _named(find: Callable[..., EntryPoints], group: str, path: tuple[str, ...]) -> list[str]:
+    """Return the packages that entry points name; read once for each `path`, since a study loads many scenarios."""
+    return sorted(entry.value for entry in find(group=group))
 
 
 def _folders(kind: str, package: str) -> list[Path]:
@@ -80,6 +89,13 @@ def _folders(kind: str, package: str) -> list[Path]:
 
 
 def _defines(file: Path, class_name: str) -> bool:
+    facts = file.stat()
+    return _defined(file, class_name, (facts.st_mtime_ns, facts.st_size, facts.st_ino))
+
+
+@lru_cache(maxsize=10_000)
+def _defined(file: Path, class_name: str, stamp: tuple[int, ...]) -> bool:
+    """Return whether a file defines the class; read again when its stamp has changed."""
     source = file.read_bytes()
     if f"class {class_name}".encode() not in source:
         return False

@@ -12,11 +12,14 @@ from types import ModuleType
 
 from simmig.errors import PluginError
 
+_FROM_FILE = "simmig_file_"  # begins the names of modules that were imported from a file
 _EXTRA_OF = {"pymavlink": "uav", "safetensors": "learn", "skimage": "qoe", "torch": "learn"}
 
 
 def module_named(what: str, module: str) -> ModuleType:
     """Return an installed module; raises PluginError that starts with `what` if it cannot be imported."""
+    if module.partition(".")[0] in sys.stdlib_module_names:  # some act when they are imported: antigravity, this
+        raise PluginError(f"{what}: module {module} is a part of Python; expected one that defines a plug-in")
     try:
         return import_module(module)
     except (Exception, SystemExit) as error:  # the border to a plug-in: anything may come out of it
@@ -31,7 +34,7 @@ def module_in_file(what: str, file: Path) -> ModuleType:
         raise PluginError(f"{what}: cannot read {file}: {error.strerror}") from None
     # Named after its content: the same file gives the same classes again, a changed file gives new ones.
     content = sha256(str(file.resolve()).encode() + b"\0" + source).hexdigest()
-    name = f"simmig_file_{file.stem}_{content[:16]}"
+    name = f"{_FROM_FILE}{file.stem}_{content[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = spec_from_file_location(name, file)
@@ -44,6 +47,12 @@ def module_in_file(what: str, file: Path) -> ModuleType:
         del sys.modules[name]
         raise PluginError(f"{what}: {failure(error, file.name)}") from None
     return module
+
+
+def forget_files() -> None:
+    """Forget all modules that were imported from files: what they remember must not go from one run into the next."""
+    for name in [name for name in sys.modules if name.startswith(_FROM_FILE)]:
+        del sys.modules[name]
 
 
 def failure(error: BaseException, file_name: str) -> str:

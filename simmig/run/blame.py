@@ -10,8 +10,10 @@ from pathlib import Path
 
 import simmig
 from simmig.errors import RunError, SimmigError
+from simmig.run.interrupt import may_be_a_signal
 
 _OURS = (Path(simmig.__file__).resolve().parent, *(Path(p).resolve() for p in sysconfig.get_paths().values()))
+_LONGEST = 500  # characters of a message: the start of it says what it is
 
 
 @contextmanager
@@ -21,13 +23,34 @@ def blaming_plugins() -> Iterator[None]:
         yield
     except SimmigError:
         raise
-    except Exception as error:  # the border to plug-ins: anything may come out of them
+    except BaseException as error:  # the border to plug-ins: anything may come out of them, an exit too
         frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_outside(Path(f.filename))]
-        if not frames:
+        if not frames or may_be_a_signal(error):
             raise
-        text = " ".join(str(error).split())
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
-        raise RunError(f"plug-in {place}: {type(error).__name__}: {text}") from error
+        raise RunError(f"plug-in {place}: {type(error).__name__}{_text(error)}") from error
+
+
+def told(error: BaseException) -> str:
+    """Return one line that says what was raised, and where unless it is an error of simmig."""
+    if isinstance(error, SimmigError):
+        return f"{type(error).__name__}{_text(error)}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}{_text(error)}"
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """Return a foreign text as one line, not too long, that does nothing to a terminal."""
+    line = " ".join(text[: 4 * longest].split())[:longest]
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        line = one_line(str(error))
+    except Exception:  # a plug-in's own exception, whose text is code too
+        return " (its text cannot be shown)"
+    return f": {line}" if line else ""
 
 
 def _is_outside(file: Path) -> bool:

@@ -9,10 +9,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simmig.errors import InputError
+from simmig.errors import InputError, StorageError
+from simmig.run.disk import sync_folder, writing
 
 if TYPE_CHECKING:
     import pandas as pd
+    from duckdb import DuckDBPyConnection
 
 TABLES = ("migrations", "rounds", "vehicles", "rsus", "events")
 # Of a million migrations, level 1 and no dictionaries of columns with thousands of different numbers take two thirds
@@ -48,17 +50,20 @@ def _free(base: Path) -> Path:
 
 
 class RunFolder:
-    """A folder being written; use as a context manager, then `publish`. Unpublished, nothing is left behind."""
+    """A folder being written; use as a context manager, then `publish`. Unpublished, nothing is left behind.
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._work = target.with_name(f".{target.name}.tmp-{os.getpid()}")
+    It is written at `work`, a name beside `target` unless another is given. Raises StorageError if the disk refuses.
+    """
+
+    def __init__(self, target: Path, work: Path | None = None) -> None:
+        self.target = target
+        self._work = work or target.with_name(f".{target.name}.tmp-{os.getpid()}")
 
     def __enter__(self) -> RunFolder:
         try:
             self._work.mkdir(parents=True)
         except OSError as error:
-            raise InputError(f"{self._target}: cannot be created ({error.strerror}); choose another --out") from None
+            raise InputError(f"{self.target}: cannot be created ({error.strerror}); choose another --out") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,35 +80,38 @@ class RunFolder:
                 path = str(self._work / f"{name}.parquet").replace("'", "''")
                 connection.execute(f"COPY source_table TO '{path}' ({_PARQUET})")
                 connection.unregister("source_table")
+        except duckdb.IOException as error:
+            reason = " ".join(str(error).split())
+            raise StorageError(f"{self.target}: cannot be written ({reason}); expected a disk with room") from None
         finally:
             connection.close()
 
     def write_json(self, name: str, document: dict[str, Any]) -> None:
         """Write a JSON document; NaN is refused, because it is not JSON."""
         text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
-        (self._work / name).write_text(text + "\n", encoding="utf-8")
+        self.write_text(name, text + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file."""
-        (self._work / name).write_text(text, encoding="utf-8")
+        with writing(self.target):
+            (self._work / name).write_text(text, encoding="utf-8")
 
     def publish(self) -> Path:
         """Give the folder its name and return it: from now on it exists, whole.
 
         Should another run have taken the name meanwhile, the next free one is used: results are not thrown away.
         """
-        for path in self._work.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        while True:
-            target = _free(self._target)
-            try:
-                self._work.rename(target)
-            except OSError:
-                if not target.exists():
-                    raise
-            else:
-                return target
+        with writing(self.target):
+            sync_folder(self._work)
+            while True:
+                target = _free(self.target)
+                try:
+                    self._work.rename(target)
+                except OSError:
+                    if not target.exists():
+                        raise
+                else:
+                    return target
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -128,9 +136,18 @@ def read_tables(folder: Path) -> dict[str, pd.DataFrame]:
     connection = duckdb.connect(config={"threads": 1})
     try:
         present = [name for name in TABLES if (folder / f"{name}.parquet").is_file()]
-        return {name: connection.read_parquet(str(folder / f"{name}.parquet")).df() for name in present}
+        return {name: _read_table(connection, folder / f"{name}.parquet") for name in present}
     finally:
         connection.close()
+
+
+def _read_table(connection: DuckDBPyConnection, file: Path) -> pd.DataFrame:
+    import duckdb
+
+    try:
+        return connection.read_parquet(str(file)).df()
+    except duckdb.Error as error:
+        raise InputError(f"{file}: no table ({' '.join(str(error).split())[:200]}); run the scenario again") from None
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -139,7 +156,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         document = json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: has no {name}; expected a folder written by `simmig run`") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / name}: not JSON ({error}); run the scenario again") from None
     if not isinstance(document, dict):
         raise InputError(f"{folder / name}: expected a JSON object, found {type(document).__name__}")

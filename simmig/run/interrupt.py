@@ -32,6 +32,17 @@ class Interrupts:
             raise KeyboardInterrupt
 
 
+def may_be_a_signal(error: BaseException) -> bool:
+    """Return whether an exception that comes out of a plug-in may be the user's Ctrl-C, not the plug-in's own."""
+    if not isinstance(error, KeyboardInterrupt) or threading.current_thread() is not threading.main_thread():
+        return False
+    handler = signal.getsignal(signal.SIGINT)
+    state = getattr(handler, "__self__", None)
+    if isinstance(state, Interrupts):
+        return state.was_called
+    return handler not in (signal.SIG_IGN, signal.SIG_DFL)
+
+
 @contextmanager
 def interrupts() -> Iterator[Interrupts]:
     """Handle SIGINT and SIGTERM while the context lasts.

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, Game, GameInputs, LeaderView, PricingGame
+from simmig.contracts import Agent, BoolArray, FloatArray, FollowerView, Game, LeaderView
 from simmig.engine.rounds import Round
 from simmig.engine.simulation import Decision, PriceDecision
-from simmig.errors import AgentError, InputError, SimmigError
+from simmig.errors import AgentError, InputError, PluginError
 from simmig.plugins import load
-from simmig.rng import Draws
+from simmig.run.blame import told
+from simmig.run.chance import generator_states, remark_on_chance, used_since
+from simmig.run.interrupt import may_be_a_signal
+from simmig.run.isolation import Failure, IsolatedAgent, Limits, Named
+from simmig.run.views import follower_view, leader_view
 from simmig.scenario import Scenario
 from simmig.scenario.sections import Chosen
-from simmig.units import ns_to_s
+
+Seated = Agent | IsolatedAgent
 
 _SLACK = 1e-9  # relative: a price computed to be the cap may exceed it by a rounding
 
@@ -28,41 +30,62 @@ def load_players(scenario: Scenario) -> Players | None:
     """Return the scenario's two agents, ready to play, or None if it has no market."""
     if scenario.agents is None or scenario.market is None:
         return None
-    chosen = scenario.agents
-    leaders, of_leaders = _load_agent("leaders", chosen.leaders, scenario)
-    followers, of_followers = _load_agent("followers", chosen.followers, scenario)
-    files = {side: facts for side, facts in (("leaders", of_leaders), ("followers", of_followers)) if facts}
+    agents = scenario.agents
+    chosen = {"leaders": agents.leaders, "followers": agents.followers}
+    seated = {side: _seated(choice, scenario) for side, choice in chosen.items()}  # isolated ones start side by side
+    try:
+        files = {side: facts for side, agent in seated.items() if (facts := _prepared(side, agent, scenario))}
+    except BaseException:
+        _close(seated.values())
+        raise
     return Players(
-        leaders,
-        followers,
-        (chosen.leaders.kind, chosen.followers.kind),
+        seated["leaders"],
+        seated["followers"],
+        (agents.leaders.kind, agents.followers.kind),
         scenario.seed,
         scenario.market.game.plugin,
         files,
     )
 
 
-def _load_agent(side: str, choice: Chosen[Agent], scenario: Scenario) -> tuple[Agent, dict[str, Any]]:
+def _seated(choice: Chosen[Agent], scenario: Scenario) -> Seated:
+    agents, market = scenario.agents, scenario.market
+    assert agents is not None
+    assert market is not None
+    if agents.isolate:
+        limits = Limits(agents.call_limit_s, int(agents.memory_limit_byte))
+        game = Named(market.game.kind, market.game.settings)
+        return IsolatedAgent(Named(choice.kind, choice.settings), game, scenario.base_dir, limits)
     # Not the scenario's own instance: agents learn, and must not carry that from one run into another.
     agent = load("agents", choice.kind, choice.settings, scenario.base_dir)
     assert isinstance(agent, Agent)
+    return agent
+
+
+def _prepared(side: str, agent: Seated, scenario: Scenario) -> dict[str, Any]:
+    where = f"{'' if scenario.source is None else f'{scenario.source}: '}agents.{side}"
     try:
-        return agent, agent.prepare(scenario.base_dir)
-    except InputError as error:
-        source = "" if scenario.source is None else f"{scenario.source}: "
-        raise InputError(f"{source}agents.{side}: {error}") from None
+        files = agent.prepare() if isinstance(agent, IsolatedAgent) else agent.prepare(scenario.base_dir)
+        json.dumps(files, allow_nan=False)  # they are to stand in the run's document
+    except (InputError, Failure) as error:
+        raise InputError(f"{where}: {error}") from None
+    except BaseException as error:  # the border to a plug-in: anything may come out of it
+        if may_be_a_signal(error):
+            raise
+        raise PluginError(f"{where}: prepare(folder): {told(error)}") from error
+    return files
 
 
 class Players:
     """The two sides of the market, each played by one agent; `names` are what errors and run.json call them.
 
-    `files` says, by side, which files an agent has read.
+    `files` says, by side, which files an agent has read. Agents in processes of their own keep these until `close`.
     """
 
     def __init__(
         self,
-        leaders: Agent,
-        followers: Agent,
+        leaders: Seated,
+        followers: Seated,
         names: tuple[str, str],
         seed: int,
         game: Game,
@@ -75,6 +98,7 @@ class Players:
         self._game = game
         self.files = files or {}
         self._ids: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._chance = generator_states()
 
     @property
     def names(self) -> dict[str, str]:
@@ -84,6 +108,24 @@ class Players:
     def meet(self, vehicle_id: tuple[str, ...], rsu_id: tuple[str, ...]) -> None:
         """Learn the names behind the engine's indices."""
         self._ids = (vehicle_id, rsu_id)
+
+    def finish(self) -> list[str]:
+        """End the play; return a line for each thing that an agent did and should not have done, for people."""
+        remarks = []
+        for side, name, agent in zip(
+            ("leader", "follower"), self._names, (self._leaders, self._followers), strict=True
+        ):
+            if isinstance(agent, IsolatedAgent):
+                remarks += [f"{side} agent {name!r}: {remark}" for remark in agent.finish()]
+        # Looked at only here, because a look costs as much as an answer. No error: the run is over, and worth keeping.
+        if used := used_since(self._chance):
+            names = " or ".join(map(repr, dict.fromkeys(self._names)))
+            remarks.append(f"agent {names}, or another plug-in: {remark_on_chance(used)}")
+        return remarks
+
+    def close(self) -> None:
+        """End the processes of isolated agents, if any are left."""
+        _close((self._leaders, self._followers))
 
     def answer(self, decision: Decision) -> FloatArray:
         """Return prices [J] or [I, J], or demands [I, J].
@@ -100,8 +142,8 @@ class Players:
         where = f"leader agent {self._names[0]!r}, round {round_.index}"
         price = np.empty((len(round_.migrations), len(columns)) if round_.game.individual_prices else len(columns))
         for group in groups:
-            view = self._leader_view(round_, group)
-            answer = _ask(self._leaders.price, view, where)
+            view = leader_view(round_, group, self._ids[1], self._leaders.information, self._seed)
+            answer = _ask(self._leaders, view, round_, where)
             alike = (len(group),)
             shapes = [alike] if price.ndim == 1 else [(len(price), *alike), alike]
             price[..., group] = checked(answer, shapes, f"{where}, RSU {view.rsu[0]!r}: price(view)")
@@ -109,98 +151,40 @@ class Players:
         price.flags.writeable = False
         return price
 
-    def _leader_view(self, round_: Round, group: np.ndarray) -> LeaderView:
-        inputs, rsu = round_.inputs, round_.rsu[group]
-        names = tuple(self._ids[1][j] for j in rsu)
-        information = self._leaders.information
-        is_public = information != "own"
-        return LeaderView(
-            round=round_.index,
-            time_s=ns_to_s(round_.time_ns),
-            rsu=names,
-            cost=inputs.cost[group],
-            price_max=inputs.price_max[group],
-            eligible_count=inputs.eligible[:, group].sum(axis=0),
-            followers=len(inputs.size_bit),
-            has_individual_prices=round_.game.individual_prices,
-            last_price=round_.published.price[rsu],
-            last_demand=round_.published.demand[rsu],
-            last_utility=round_.published.utility[rsu],
-            draws=Draws(self._seed, "leader", names[0] if len(names) == 1 else "*", round_.index),
-            market_price=round_.published.price.copy() if is_public else None,
-            market_demand=round_.published.demand.copy() if is_public else None,
-            game=round_.game if information == "full" else None,
-        )
-
     def _demands(self, round_: Round, price: FloatArray) -> FloatArray:
         rows = np.arange(len(round_.migrations))
         groups = [rows] if self._followers.information == "full" else [rows[i : i + 1] for i in rows]
         where = f"follower agent {self._names[1]!r}, round {round_.index}"
         demand = np.empty((len(rows), len(round_.rsu)))
         for group in groups:
-            view = self._follower_view(round_, group, price)
-            answer = _ask(self._followers.demand, view, where)
+            view = follower_view(
+                round_, group, price, self._ids[0], self._followers.information, self._seed, self._game
+            )
+            answer = _ask(self._followers, view, round_, where)
             shapes = [(len(group), len(round_.rsu))]
             what = f"{where}, vehicle {view.vehicle[0]!r}: demand(view)"
             demand[group] = bought(checked(answer, shapes, what), view.eligible, what)
         return demand
 
-    def _follower_view(self, round_: Round, group: np.ndarray, price: FloatArray) -> FollowerView:
-        inputs = round_.inputs
-        members = [round_.migrations[i] for i in group]
-        names = tuple(self._ids[0][m.vehicle] for m in members)
-        information = self._followers.information
-        return FollowerView(
-            round=round_.index,
-            time_s=ns_to_s(round_.time_ns),
-            vehicle=names,
-            preferences={name: values[group] for name, values in inputs.preferences.items()},
-            size_bit=inputs.size_bit[group],
-            deadline_s=inputs.deadline_s[group],
-            efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[group],
-            delay_s=inputs.delay_s[group],
-            price=price if price.ndim == 1 else price[group],
-            eligible=inputs.eligible[group],
-            bandwidth_unit_hz=round_.game.bandwidth_unit_hz,
-            offers=dict(inputs.offers),
-            alone=partial(_alone, self._game, inputs, group, price),
-            draws=Draws(self._seed, "follower", names[0] if len(names) == 1 else "*", members[0].attempt),
-            market_demand=round_.published.demand[round_.rsu] if information != "own" else None,
-            game=round_.game if information == "full" else None,
-        )
 
-
-def _alone(game: Game, inputs: GameInputs, rows: np.ndarray, price: FloatArray) -> PricingGame:
-    """Return the game of these followers without the others, at the posted prices: what leaders know stays theirs."""
-    posted = np.atleast_2d(price if price.ndim == 1 else price[rows])
-    return game.build(
-        replace(
-            inputs,
-            preferences={name: values[rows] for name, values in inputs.preferences.items()},
-            ties=np.zeros((len(rows), len(rows))),
-            size_bit=inputs.size_bit[rows],
-            efficiency_bit_s_hz=inputs.efficiency_bit_s_hz[rows],
-            delay_s=inputs.delay_s[rows],
-            deadline_s=inputs.deadline_s[rows],
-            cost=posted.min(axis=0),
-            price_max=posted.max(axis=0),
-            capacity_hz=np.full(len(inputs.cost), np.inf),
-            eligible=inputs.eligible[rows],
-        )
-    )
-
-
-def _ask(method: Callable[[Any], FloatArray], view: LeaderView | FollowerView, where: str) -> object:
+def _ask(agent: Seated, view: LeaderView | FollowerView, round_: Round, where: str) -> object:
     """Call an agent; whatever it raises becomes one line that names it and the place in its file."""
     try:
-        return method(view)
-    except SimmigError as error:
-        raise AgentError(f"{where}: {type(error).__name__}: {error}") from error
-    except Exception as error:  # the border to a plug-in: anything may come out of it
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        text = " ".join(str(error).split())
-        raise AgentError(f"{where}: {type(error).__name__} at {place}: {text}") from error
+        if isinstance(agent, IsolatedAgent):
+            return agent.answer(view, round_.inputs)
+        return agent.price(view) if isinstance(view, LeaderView) else agent.demand(view)
+    except Failure as failure:
+        raise AgentError(f"{where}: {failure}") from None
+    except BaseException as error:  # the border to a plug-in: anything may come out of it, an exit too
+        if may_be_a_signal(error):
+            raise
+        raise AgentError(f"{where}: {told(error)}") from error
+
+
+def _close(agents: Iterable[Seated]) -> None:
+    for agent in agents:
+        if isinstance(agent, IsolatedAgent):
+            agent.close()
 
 
 def checked(answer: object, shapes: Sequence[tuple[int, ...]], what: str) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,18 @@ def provenance() -> dict[str, Any]:
         "results_version": RESULTS_VERSION,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "versions": {name: found for name in _PACKAGES if (found := _version(name))},
+        "versions": package_versions(),
         "git_revision": _git_revision(),
     }
 
 
+def package_versions(names: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
+    """Return the versions of the packages that are installed, by default of those that every result depends on."""
+    return {name: found for name in names if (found := _version(name))}
+
+
+# Found once a process: what is imported stays as it was, and a sweep would start git for each of its runs.
+@cache
 def _version(name: str) -> str | None:
     try:
         return version(name)
@@ -33,6 +41,7 @@ def _version(name: str) -> str | None:
         return None
 
 
+@cache
 def _git_revision() -> str | None:
     """Return the commit of the checkout that simmig is imported from, or None for an installed wheel."""
     root = Path(simmig.__file__).resolve().parents[1]

@@ -1,7 +1,8 @@
-"""One pricing round of a run folder, played again: runs are reproducible, so a round need not be stored."""
+"""Pricing rounds of a run folder, played again: runs are reproducible, so a round need not be stored."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from simmig.run.players import load_players
 
 if TYPE_CHECKING:
     from simmig.engine.rounds import Round
+    from simmig.engine.simulation import Decision
     from simmig.scenario import Scenario
 
 _SAME = 1e-9  # relative: other processors round the last digits otherwise
@@ -38,8 +40,8 @@ def replay_round(folder: Path, index: int, scenario_file: Path | None = None) ->
     Raises InputError for a folder without that round, RunError if the replay does not meet the recorded prices.
     """
     recorded = _recorded(folder, index)
-    scenario = _scenario(folder, scenario_file)
-    replayed = _play(scenario, index)
+    scenario = recorded_scenario(folder, scenario_file)
+    replayed = next(play_rounds(scenario, [index]))
     posted = dict(zip(replayed.names[1], _mean(replayed), strict=True))
     if set(posted) != set(recorded) or any(abs(posted[rsu] - was) > _SAME * was for rsu, was in recorded.items()):
         raise RunError(
@@ -69,7 +71,11 @@ def _recorded(folder: Path, index: int) -> dict[str, float]:
     return {str(rsu): float(price) for rsu, price in rows}
 
 
-def _scenario(folder: Path, scenario_file: Path | None) -> Scenario:
+def recorded_scenario(folder: Path, scenario_file: Path | None = None) -> Scenario:
+    """Return the scenario that the run in this folder was made of, as run.json has it.
+
+    `scenario_file` is where the scenario is now, if it has moved. Raises InputError if a file that it names is gone.
+    """
     from simmig.scenario import Scenario
 
     document = read_json(folder, "run.json")
@@ -85,23 +91,38 @@ def _scenario(folder: Path, scenario_file: Path | None) -> Scenario:
         ) from None
 
 
-def _play(scenario: Scenario, index: int) -> Replayed:
+def play_rounds(scenario: Scenario, indices: Collection[int]) -> Iterator[Replayed]:
+    """Yield these rounds as the scenario's agents play them, in order, by running the scenario up to the last.
+
+    The scenario must have a market; a round that is never held is not yielded.
+    """
     from simmig.engine.simulation import PriceDecision, Simulation
     from simmig.world import build_world
 
     world, players = build_world(scenario), load_players(scenario)
-    assert players is not None  # the folder has rounds, so the scenario has a market
-    rsu_id = world.rsus.sites.rsu_id
+    assert players is not None  # there were rounds, so the scenario has a market
+    rsu_id, wanted = world.rsus.sites.rsu_id, frozenset(indices)
+    last = max(wanted, default=-1)
     players.meet(world.trace.vehicle_id, rsu_id)
-    simulation = Simulation(world)
-    decisions = simulation.decisions()
-    decision = next(decisions)
-    while isinstance(decision, PriceDecision) or decision.round.index < index:
-        decision = decisions.send(players.answer(decision))
-    demand = players.answer(decision)
-    closed = decision.round
-    followers = tuple(world.trace.vehicle_id[m.vehicle] for m in closed.migrations)
-    return Replayed(closed, decision.price, demand, (followers, tuple(rsu_id[j] for j in closed.rsu)))
+    decisions = Simulation(world).decisions()
+    try:
+        decision = next(decisions, None)
+        while decision is not None and decision.round.index <= last:
+            answer, closed = players.answer(decision), decision.round
+            if not isinstance(decision, PriceDecision) and closed.index in wanted:
+                followers = tuple(world.trace.vehicle_id[m.vehicle] for m in closed.migrations)
+                yield Replayed(closed, decision.price, answer, (followers, tuple(rsu_id[j] for j in closed.rsu)))
+            decision = _send(decisions, answer)
+    finally:
+        players.close()
+
+
+def _send(decisions: Generator[Decision, FloatArray, None], answer: FloatArray) -> Decision | None:
+    """Return the next decision, None at the end of the run."""
+    try:
+        return decisions.send(answer)
+    except StopIteration:
+        return None
 
 
 def _mean(replayed: Replayed) -> list[float]:

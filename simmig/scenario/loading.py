@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from simmig.scenario.schema import Scenario
 M = TypeVar("M", bound=BaseModel)
 
 _LARGEST_BYTE = 5_000_000  # 20,000 RSUs written out: more than that belongs into a file of RSUs
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
 
@@ -45,12 +47,20 @@ def load_as(model: type[M], path: str | os.PathLike[str], overrides: Sequence[st
     raise ScenarioError("\n".join(problem_lines(file, text, raw, changed, details)))
 
 
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return what a TOML file says, unchecked; raises ScenarioError for one that cannot be read."""
+    return _parse(file, _read(file))
+
+
 def _read(file: Path) -> str:
     try:
-        if file.stat().st_size > _LARGEST_BYTE:
+        facts = file.stat()
+        if facts.st_size > _LARGEST_BYTE:
             raise ScenarioError(
-                f"{file}: {file.stat().st_size} bytes, expected at most {_LARGEST_BYTE}; list RSUs in a CSV file"
+                f"{file}: {facts.st_size} bytes, expected at most {_LARGEST_BYTE}; list RSUs in a CSV file"
             )
+        if not stat.S_ISREG(facts.st_mode) and not stat.S_ISDIR(facts.st_mode):
+            raise ScenarioError(f"{file}: cannot be read: a device or a pipe, which may never end")
         data = file.read_bytes()
     except FileNotFoundError:
         hint = did_you_mean(file.name, (other.name for other in file.parent.glob("*.toml")))
@@ -66,6 +76,9 @@ def _read(file: Path) -> str:
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
+    if deep := _DEEP_KEY.search(text):  # tomllib's time for one grows with the square of its parts
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ScenarioError(f"{file}:{line}: arrays or tables are nested too deeply")
     try:
         return tomllib.loads(text)
     except RecursionError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo, model_validator
 
 from simmig.contracts import Agent, Game, Plugin
-from simmig.plugins.wording import complaint, mistake
+from simmig.plugins.wording import complaint, did_you_mean, mistake
 from simmig.scenario.draws import Constant, Draw, Within
 from simmig.scenario.fleet import Fleet
 from simmig.scenario.market_presets import fill_scenario
@@ -105,6 +106,12 @@ class Agents(Section):
     """Prices of the RSUs."""
     followers: Player
     """Demands of the vehicles."""
+    isolate: bool = False
+    """Each of the two in a process of its own, within the limits below; costs about 0.1 ms for each answer."""
+    call_limit_s: Annotated[float, Within(1e-3, 1e6, "s")] = 10.0
+    """With isolate: an answer that takes longer ends the run."""
+    memory_limit_byte: Annotated[float, Within(1e8, 1e15, "byte")] = 2e9
+    """With isolate: an agent that needs more memory ends the run."""
 
     @model_validator(mode="after")
     def _each_plays_its_side(self) -> Agents:
@@ -202,6 +209,18 @@ class Scenario(Section):
         return self
 
     @model_validator(mode="after")
+    def _names_are_the_game_s(self) -> Scenario:
+        if self.market is None:
+            return self
+        game, kind = type(self.market.game.plugin), self.market.game.kind
+        for index, fleet in enumerate(self.fleet):
+            _check_names(fleet.preferences, game.preferences, kind, "fleet", index, "preferences")
+        _check_names(self.rsus.defaults.offer, game.offers, kind, "rsus", "defaults", "offer")
+        for index, unit in enumerate(self.rsus.unit or ()):
+            _check_names(unit.offer, game.offers, kind, "rsus", "unit", index, "offer")
+        return self
+
+    @model_validator(mode="after")
     def _faults_are_possible(self) -> Scenario:
         for index, fault in enumerate(self.fault):
             self.rsus.check_name(fault.rsu, "fault", index, "rsu")
@@ -212,3 +231,11 @@ class Scenario(Section):
                 text = f"expected no overlap with fault.{first}, of the same RSU"
                 raise mistake(later.at_s, text, "fault", second, "at_s")
         return self
+
+
+def _check_names(given: Iterable[str], known: tuple[str, ...] | None, kind: str, *path: str | int) -> None:
+    """Raise an error at `path` for a name that the game does not read; None allows any."""
+    for name in given:
+        if known is not None and name not in known:
+            near = did_you_mean(name, known) or f", expected {' or '.join(known) if known else 'none here'}"
+            raise complaint(f"unknown to game {kind}{near}", *path, name)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import copy, deepcopy
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal
@@ -13,16 +12,11 @@ import numpy as np
 
 from simmig.contracts import Agent, FloatArray, FollowerView, LeaderView
 from simmig.rng import Draws
+from simmig.run.chance import generator_states, used_since
 
 View = LeaderView | FollowerView
 Promise = Literal["answers", "views", "chance", "memory", "repeats", "process", "seed", "information", "settings"]
 
-# Read only, and only of libraries that something has imported: an agent that uses one has imported it.
-_GLOBAL_GENERATORS: Mapping[str, Callable[[Any], object]] = {
-    "random": lambda module: module.getstate(),
-    "numpy.random": lambda module: [np.asarray(part).tobytes() for part in module.get_state()[1:]],
-    "torch": lambda module: module.get_rng_state().numpy().tobytes(),
-}
 _MAY_BE_HIDDEN = ("market_price", "market_demand", "game")
 
 
@@ -79,7 +73,7 @@ class Watched:
         return self._ask(self._agent.demand, view)
 
     def _ask(self, method: Callable[[Any], FloatArray], view: View) -> FloatArray:
-        shown, states, luck = _arrays(view), _states(), copy(view.draws)
+        shown, states, luck = _arrays(view), generator_states(), copy(view.draws)
         try:
             answer = method(view)
         except Exception as error:  # the border to a plug-in: anything may come out of it
@@ -90,7 +84,7 @@ class Watched:
         changed = [name for name in sorted({*shown, *after}) if shown.get(name) != after.get(name)]
         if changed:
             raise broken("views", where, f"{changed[0]} is not what it was before the call; copy an array to change it")
-        drawn = [name for name, state in _states().items() if name in states and states[name] != state]
+        drawn = used_since(states)
         if drawn:
             raise broken("chance", where, f"it drew from the global generator of {drawn[0]}; draw from view.draws")
         self.asked.append(Asked(view, luck, deepcopy(answer)))
@@ -115,10 +109,6 @@ def _arrays(value: object, path: str = "view", depth: int = 2) -> dict[str, tupl
     for name, entry in inner.items():
         found |= _arrays(entry, name, depth - 1)
     return found
-
-
-def _states() -> dict[str, object]:
-    return {name: read(sys.modules[name]) for name, read in _GLOBAL_GENERATORS.items() if name in sys.modules}
 
 
 def _hidden_names(view: View, error: Exception) -> list[str]:

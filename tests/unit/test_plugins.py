@@ -111,6 +111,15 @@ def test_an_unknown_name_comes_with_the_nearest_right_one(package: Path) -> None
     )
 
 
+def test_a_file_that_has_changed_is_looked_at_again(package: Path) -> None:
+    (package / "fixed.py").write_text("class Agents: ...\n")
+    assert available("agents") == {}
+    (package / "fixed.py").write_text(AGENT)
+    assert list(available("agents")) == ["fixed"]
+    (package / "fixed.py").unlink()
+    assert available("agents") == {}
+
+
 def test_a_name_that_two_packages_have_must_be_written_out(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (package / "fixed.py").write_text(AGENT)
     second = package.parent / "more"
@@ -173,7 +182,8 @@ def test_a_missing_extra_is_named(package: Path, monkeypatch: pytest.MonkeyPatch
         ("mine.py:Player", None),
         ("mine.py:model", "mine.py: expected a class model, there is none"),
         ("none.py", "agent 'none.py': cannot read none.py: No such file or directory"),
-        ("json:JSONDecoder", "class JSONDecoder must inherit simmig.contracts.Agent"),
+        ("pydantic:BaseModel", "class BaseModel must inherit simmig.contracts.Agent"),
+        ("json:JSONDecoder", "module json is a part of Python; expected one that defines a plug-in"),
         ("no.such.module:Agent", "agent 'no.such.module:Agent': ModuleNotFoundError: No module named 'no'"),
         (":Agent", "agent ':Agent': ValueError: Empty module name"),
         ("", "agent '': no agent has this name"),

@@ -93,7 +93,7 @@ def test_list_scenarios_here_even_those_that_cannot_be_read(capsys: pytest.Captu
     assert list(here) == [f"scenarios/{name}.toml" for name in ("a", "b", "d", "papers/c")]
     assert here["scenarios/a.toml"] == "two lines"
     assert here["scenarios/papers/c.toml"] == "third"
-    assert here["scenarios/b.toml"].startswith("cannot be read: Invalid value")
+    assert here["scenarios/b.toml"].startswith("cannot be read: scenarios/b.toml:1: not TOML: invalid value")
     assert here["scenarios/d.toml"].startswith("cannot be read: ")
 
 

@@ -47,8 +47,8 @@ def run_with(tmp_path, capsys):
         ("return np.array([-1.0])", "returned -1, expected numbers >= 0"),
         ("return np.array([99.0])", "price 99 is outside cost 1 and price_max 15"),
         ("return np.array([0.5])", "price 0.5 is outside cost 1 and price_max 15"),
-        # What it is shown is a copy: tampering with it does not move the bounds.
-        ("view.cost[0] = 0.0; return view.cost", "price 0 is outside cost 1 and price_max 15"),
+        # The bounds are not to be moved.
+        ("view.cost[0] = 0.0; return view.cost", "ValueError at mine.py:7: assignment destination is read-only"),
     ],
 )
 def test_a_leader_that_misbehaves_is_named_in_one_line(run_with, body, what):
