@@ -4,7 +4,8 @@ Scores of one agent are an array [R, T]: R runs (seeds) on each of T tasks (scen
 task. Tasks should be on one scale, such as a relative error, since scores are averaged over them. The definitions
 are those of Agarwal, Schwarzer, Castro, Courville and Bellemare, "Deep Reinforcement Learning at the Edge of the
 Statistical Precipice", NeurIPS 2021 (arXiv 2108.13264), section 4; `tests/unit/compare` holds them to figures of its
-package. A deviation is `Resampling.unit`, see there.
+package. A deviation is `Resampling.unit`, see there. Their percentile intervals are too narrow for few runs, see
+`simmig.compare.intervals`, which has those of means that comparisons print.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Resampling:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate and the percentile interval of its bootstrap."""
+    """An estimate and its interval; of this module's functions the percentile interval of the bootstrap."""
 
     estimate: float
     low: float

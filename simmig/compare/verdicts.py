@@ -1,22 +1,27 @@
 """Which agent is better, in words: paired tests, corrected for their number, and how many seeds it would take.
 
-Every test compares the runs of two agents seed by seed. Scores are arrays [R, T] as in `simmig.compare.statistics`.
+Every test compares the runs of two agents seed by seed. Scores are arrays [R, T] as in `simmig.compare.statistics`;
+intervals are those of `simmig.compare.intervals`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simmig.compare.statistics import Interval, Resampling, chunks, differences, paired_difference
+from simmig.compare.intervals import mean_interval
+from simmig.compare.statistics import Interval, Resampling, chunks, differences
 from simmig.contracts import FloatArray
 from simmig.errors import InputError
 from simmig.rng import stream
+
+Question = TypeVar("Question", bound=Hashable)
 
 POWER = 0.8  # chance to see a difference that exists; the customary value, Cohen 1988
 _MOST_ENUMERATED = 14  # pairs whose 2^14 sign changes are all tried; more are drawn at random
@@ -45,20 +50,41 @@ class Comparison:
 def compare_all(scores: Mapping[str, ArrayLike], resampling: Resampling) -> tuple[Comparison, ...]:
     """Return the comparison of every pair of agents; their scores [R, T] are of the same seeds on the same tasks.
 
-    A difference is called one only if its interval leaves out zero and its p-value, corrected for the number of
-    pairs, is at most 1 − confidence. Raises InputError for scores of different shapes.
+    See `compare_many`, of which this is the case of one question.
     """
-    pairs = list(combinations(scores, 2))
-    gaps = [_named_differences(a, b, scores) for a, b in pairs]
+    return compare_many({"": scores}, resampling)[""]
+
+
+def compare_many(
+    questions: Mapping[Question, Mapping[str, ArrayLike]], resampling: Resampling, reference: str | None = None
+) -> dict[Question, tuple[Comparison, ...]]:
+    """Return the comparisons of agents on several questions, such as measures, or measures in several settings.
+
+    For every question the agents' scores [R, T] are of the same seeds on the same tasks; other questions may have
+    other seeds, tasks and agents. With a reference only it is compared with each of the others, as the second one; a
+    question that the reference has no scores for has no comparisons.
+
+    A difference is called one only if its interval leaves out zero and its p-value is at most 1 − confidence after
+    Holm's correction for all comparisons returned together: so the chance of even one false alarm among all of them is
+    at most 1 − confidence. Raises InputError for scores of different shapes.
+    """
+    asked = [(question, a, b) for question, scores in questions.items() for a, b in _pairs(scores, reference)]
+    gaps = [_named_differences(a, b, questions[question]) for question, a, b in asked]
     p_values = [permutation_p_value(gap, resampling) for gap in gaps]
-    alpha = 1.0 - resampling.confidence
-    found = []
-    for (a, b), gap, p_value, p_corrected in zip(pairs, gaps, p_values, holm(p_values), strict=True):
-        interval = paired_difference(scores[a], scores[b], resampling)
-        needed = seeds_needed(gap, interval.estimate, alpha / len(pairs))
+    found: dict[Question, list[Comparison]] = {question: [] for question in questions}
+    level = (1.0 - resampling.confidence) / max(len(asked), 1)
+    for (question, a, b), gap, p_value, p_corrected in zip(asked, gaps, p_values, holm(p_values), strict=True):
+        interval = mean_interval(gap, resampling)
         words = verdict(a, b, interval, float(p_corrected))
-        found.append(Comparison(a, b, interval, p_value, float(p_corrected), words, len(gap), needed))
-    return tuple(found)
+        needed = seeds_needed(gap, interval.estimate, level)
+        found[question].append(Comparison(a, b, interval, p_value, float(p_corrected), words, len(gap), needed))
+    return {question: tuple(comparisons) for question, comparisons in found.items()}
+
+
+def _pairs(scores: Mapping[str, ArrayLike], reference: str | None) -> list[tuple[str, str]]:
+    if reference is None:
+        return list(combinations(scores, 2))
+    return [(agent, reference) for agent in scores if agent != reference] if reference in scores else []
 
 
 def verdict(a: str, b: str, difference: Interval, p_corrected: float) -> str:
@@ -121,13 +147,13 @@ def seeds_needed(gaps: FloatArray, difference: float, alpha: float = 0.05, power
 
 def _seeds_of_t_test(effect: float, alpha: float, power: float) -> int:
     """Return the fewest pairs with which a two-sided t-test sees this effect, in standard deviations, with its sign."""
-    from scipy.stats import nct, norm, t
+    from scipy.special import nctdtr, ndtri, stdtrit
 
     # The normal approximation is a little too low, so the search is short.
-    seeds = max(2, int(((norm.isf(alpha / 2.0) + norm.isf(1.0 - power)) / effect) ** 2))
+    seeds = max(2, int(((ndtri(1.0 - alpha / 2.0) + ndtri(power)) / effect) ** 2))
     while True:
-        critical, shift = t.isf(alpha / 2.0, seeds - 1), effect * math.sqrt(seeds)
-        if nct.sf(critical, seeds - 1, shift) >= power:
+        critical, shift = stdtrit(seeds - 1, 1.0 - alpha / 2.0), effect * math.sqrt(seeds)
+        if nctdtr(seeds - 1, shift, critical) <= 1.0 - power:
             return seeds
         seeds += 1
 

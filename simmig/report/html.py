@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from simmig.report.drawing import Drawing
 from simmig.report.figures import delay_figure, experience_figure, formula_figure, gap_figure
 from simmig.report.map import map_figure
@@ -57,6 +59,7 @@ def render(tables: dict[str, pd.DataFrame], run: dict[str, Any], summary: dict[s
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("simmig.report").joinpath("template.html").read_text("utf-8"))
     return template.render(
+        style=page_style(),
         name=shorten(str(run["scenario"]["name"]), 120),
         description=str(run["scenario"].get("description") or ""),
         is_partial=run["status"] != "complete",
@@ -69,6 +72,11 @@ def render(tables: dict[str, pd.DataFrame], run: dict[str, Any], summary: dict[s
         requests=number(summary["requests"]),
         sections=_sections(tables, summary),
     )
+
+
+def page_style() -> Markup:
+    """Return the style sheet of simmig's pages."""
+    return Markup(files("simmig.report").joinpath("page.css").read_text("utf-8"))
 
 
 def _origin(run: dict[str, Any]) -> list[Fact]:

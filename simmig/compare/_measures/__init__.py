@@ -1,0 +1,1 @@
+"""How the measures of `simmig.compare.measures` are computed."""
