@@ -41,10 +41,9 @@ def _problems(found: dict[str, list[Package]]) -> list[str]:
         target = "." if extra == "core" else f"'.[{extra}]'"
         for package in group:
             if not package.fits and (package.found or extra == "core"):
-                lines.append(
-                    f"{package.name}: {package.found or 'not installed'}, expected {package.required or 'any version'}; "
-                    f"pip install -c constraints.txt -e {target}"
-                )
+                there = package.found or "not installed"
+                expected = f"expected {package.required or 'any version'}"
+                lines.append(f"{package.name}: {there}, {expected}; pip install -c constraints.txt -e {target}")
     return lines
 
 

@@ -10,7 +10,23 @@ from typing import Annotated
 import typer
 
 from simmig import __version__
-from simmig.cli import check, doctor, listing, new, report, reproduce, run, solve, trace, train
+from simmig.cli import (
+    check,
+    compare,
+    doctor,
+    export,
+    listing,
+    new,
+    report,
+    reproduce,
+    run,
+    solve,
+    store,
+    sweep,
+    trace,
+    train,
+    view,
+)
 from simmig.errors import SimmigError
 
 _PIPE_CLOSED = 1
@@ -36,7 +52,23 @@ def _root(
         print(context.get_help())
 
 
-for _commands in (run, check, listing, new, report, solve, trace, train, reproduce, doctor):
+for _commands in (
+    run,
+    check,
+    listing,
+    new,
+    report,
+    solve,
+    trace,
+    train,
+    export,
+    reproduce,
+    doctor,
+    store,
+    sweep,
+    compare,
+    view,
+):
     _commands.add_to(app)
 
 

@@ -54,7 +54,8 @@ def _covered(trace: Trace, visits: Intervals) -> tuple[float, FloatArray]:
     if not len(visits.vehicle):
         return 0.0, np.empty(0)
     order = np.lexsort((visits.enter_ns, visits.vehicle))
-    vehicle, enter, leave = visits.vehicle[order], visits.enter_ns[order], visits.exit_ns[order]
+    vehicle = visits.vehicle[order].astype(np.int64)
+    enter, leave = visits.enter_ns[order], visits.exit_ns[order]
     reach = _reach(vehicle, leave)
     is_new = np.append(True, (np.diff(vehicle) != 0) | (enter[1:] > reach[:-1]))
     begin, end = enter[is_new], reach[np.append(np.flatnonzero(is_new)[1:] - 1, len(reach) - 1)]
@@ -86,7 +87,7 @@ def _trip_at(trace: Trace, vehicle: IntArray, time_ns: IntArray) -> IntArray:
 def _handovers(visits: Intervals) -> int:
     """Return how often a vehicle leaves a zone while in another one."""
     count = 0
-    for first, end in _runs(visits.vehicle) if len(visits.vehicle) else ():
+    for first, end in _runs(visits.vehicle.astype(np.int64)) if len(visits.vehicle) else ():
         part = slice(first, end)
         leaves = np.sort(visits.exit_ns[part][~visits.ends_inside[part]])
         inside = np.searchsorted(np.sort(visits.enter_ns[part]), leaves, side="left")

@@ -100,7 +100,8 @@ def _steps(frame: Frame, c: Cleaning) -> list[tuple[str, dict[str, Any], Callabl
     def of(*names: str) -> dict[str, Any]:
         return {name: getattr(c, name) for name in names if name in given or name == names[0]}
 
-    choice = {"fewest_fixes": c.fewest_fixes, "shortest_s": c.shortest_s, "most": c.most_vehicles, "seed": c.seed}
+    choice: dict[str, Any] = {"fewest_fixes": c.fewest_fixes, "shortest_s": c.shortest_s}
+    choice |= {"most": c.most_vehicles, "seed": c.seed}
     begin_s, end_s = (-1e18 if c.from_s is None else c.from_s, 1e18 if c.to_s is None else c.to_s)
     found: list[tuple[bool, str, dict[str, Any], Callable[[Trace], Trace]]] = [
         (

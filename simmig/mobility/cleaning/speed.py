@@ -17,7 +17,7 @@ class _Piece(NamedTuple):
     """Fixes between two steps that are too fast: those that were joined stay a list."""
 
     rows: list[tuple[int, int]]  # half-open ranges
-    count: int
+    fixes: int
 
     @property
     def first(self) -> int:
@@ -68,16 +68,16 @@ def _joined(trace: Trace, bounds: list[int], limit_m_s: float, longest: int) -> 
         piece = _Piece([(first, end)], end - first)
         astray = 0
         for depth in range(len(stack) - 1, 0, -1):
-            astray += stack[depth].count
+            astray += stack[depth].fixes
             if astray > longest:
                 break
             before = stack[depth - 1]
             if _reaches(trace, before.last, first, limit_m_s):
                 stack[depth - 1 :] = []
-                piece = _Piece(before.rows + piece.rows, before.count + piece.count)
+                piece = _Piece(before.rows + piece.rows, before.fixes + piece.fixes)
                 break
         stack.append(piece)
-    return [piece for piece in stack if piece.count > 1] or stack[:1]
+    return [piece for piece in stack if piece.fixes > 1] or stack[:1]
 
 
 def _reaches(trace: Trace, row: int, other: int, limit_m_s: float) -> bool:

@@ -38,10 +38,11 @@ def read_features(path: Path) -> list[dict[str, Any]]:
 
 def numbers_of(value: object, place: str) -> list[float]:
     """Return a position as numbers; raises TraceError for what is no list of two numbers or more."""
-    is_list = isinstance(value, list) and len(value) >= 2
-    if not is_list or not all(isinstance(n, int | float) and not isinstance(n, bool) for n in value):  # type: ignore[union-attr]
+    numbers = value if isinstance(value, list) else []
+    is_all = all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers)
+    if len(numbers) < 2 or not is_all:
         raise TraceError(f"{place}: coordinates {shortened(str(value))}, expected [lon, lat] or [lon, lat, height]")
-    return [float(number) for number in value]  # type: ignore[union-attr]
+    return [float(number) for number in numbers]
 
 
 def named(path: Path, features: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:

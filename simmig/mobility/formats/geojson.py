@@ -72,7 +72,8 @@ class Format(TraceFormat):
             t_us, is_date = _time(ordinates[3], None, place)
             if not is_date:
                 raise TraceError(f"{place}: fourth ordinate {ordinates[3]:g} is no time in seconds since 1970")
-            fixes.add(self._name(properties, place), t_us, *ordinates[:3], number)
+            lon, lat, z = ordinates[:3]
+            fixes.add(self._name(properties, place), t_us, lon, lat, z, number)
 
     def _value(self, role: str, properties: dict[str, Any], place: str) -> Any:  # noqa: ANN401
         """Return what plays a role; raises TraceError if nothing does."""

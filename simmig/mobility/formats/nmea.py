@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter
-from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ from simmig.mobility.raw import RawTrace, TraceFormat
 _SENTENCE = re.compile(rb"^\$([A-Z]{2})([A-Z]{3}),([^*\r\n]*)(?:\*([0-9A-Fa-f]{2}))?\s*$")
 _LOOKED_AT = 100  # lines: receivers begin with noise
 _DAY_US = 86_400_000_000
-_EPOCH = date(1970, 1, 1)
-_ROLLOVER = timedelta(weeks=1024)
+_EPOCH = dt.date(1970, 1, 1)
+_ROLLOVER = dt.timedelta(weeks=1024)
 
 
 class _Fix(NamedTuple):
@@ -68,13 +68,13 @@ class Format(TraceFormat):
                 continue
             before = t_us
             fixes.add(name, t_us, fix.lon, fix.lat, fix.z, fix.line)
-        first = _EPOCH + timedelta(microseconds=int(min(fixes.times())))
+        first = _EPOCH + dt.timedelta(microseconds=int(min(fixes.times())))
         remarks = []
         if first.year < 2000:
             remarks.append(f"date {first} before 2000: a GPS week rollover? 1024 weeks later is {first + _ROLLOVER}")
         return fixes.raw("lonlat", epoch_us=0, notes=counts, remarks=remarks)
 
-    def _days(self, path: Path, found: list[_Fix], dates: list[tuple[int, date]]) -> list[date]:
+    def _days(self, path: Path, found: list[_Fix], dates: list[tuple[int, dt.date]]) -> list[dt.date]:
         """Return the day of each fix: that of the date next to it in the file, or counted on from the first."""
         if not dates and self.date is None:
             raise TraceError(
@@ -84,15 +84,15 @@ class Format(TraceFormat):
         if dates and self.date is None:
             for fix in found:
                 time_us, day = dates[min(fix.after, len(dates) - 1)]
-                days.append(day + timedelta(days=_turn(time_us, fix.time_us)))
+                days.append(day + dt.timedelta(days=_turn(time_us, fix.time_us)))
             return days
         try:
-            day = date.fromisoformat(self.date or "")
+            day = dt.date.fromisoformat(self.date or "")
         except ValueError:
             raise TraceError(f'{path}: date = "{self.date}", expected one such as "2024-06-01"') from None
         before_us = found[0].time_us
         for fix in found:
-            day += timedelta(days=max(_turn(before_us, fix.time_us), 0))
+            day += dt.timedelta(days=max(_turn(before_us, fix.time_us), 0))
             days.append(day)
             before_us = fix.time_us
         return days
@@ -110,8 +110,8 @@ class _Log:
         self.path = path
         self.fixes: list[_Fix] = []
         self.rmc: list[_Fix] = []
-        self.dates: list[tuple[int, date]] = []
-        self.void_dates: list[tuple[int, date]] = []  # of RMC without a fix: better than none
+        self.dates: list[tuple[int, dt.date]] = []
+        self.void_dates: list[tuple[int, dt.date]] = []  # of RMC without a fix: better than none
         self.count: Counter[str] = Counter()
 
     def take(self, line: bytes, number: int) -> None:
@@ -134,7 +134,7 @@ class _Log:
             elif kind == b"RMC":
                 self._rmc(fields, number)
             elif kind == b"ZDA" and all(fields[:4]):
-                day = date(int(fields[3]), int(fields[2]), int(fields[1]))
+                day = dt.date(int(fields[3]), int(fields[2]), int(fields[1]))
                 self.dates.append((_time_of_day(fields[0]), day))
         except (ValueError, IndexError):
             if match[4] is None:  # nothing says that it is whole
@@ -156,7 +156,7 @@ class _Log:
             return
         time_us, text = _time_of_day(fields[0]), fields[8]
         year = int(text[4:6])
-        day = date(year + (1900 if year >= 80 else 2000), int(text[2:4]), int(text[:2]))
+        day = dt.date(year + (1900 if year >= 80 else 2000), int(text[2:4]), int(text[:2]))
         if fields[1] != "A" or not fields[2]:
             self.void_dates.append((time_us, day))
             return

@@ -71,9 +71,9 @@ class Format(TraceFormat):
             if self.always_present:
                 way = [(0, *way[0][1:]), *way, (last_us, *way[-1][1:])]
             before = None
-            for t_us, place, line in way:
+            for t_us, (x_m, y_m, z_m), number in way:
                 if t_us != before:
-                    fixes.add(self.node_prefix + name, t_us, place[0], place[1], place[2], line)
+                    fixes.add(self.node_prefix + name, t_us, x_m, y_m, z_m, number)
                 before = t_us
         return fixes.raw("metres", notes={"commands": count})
 

@@ -20,8 +20,10 @@ def test_says_what_is_installed_in_one_json_document(
     found = json.loads(capsys.readouterr().out)
     core = {package["name"]: package for package in found["packages"]["core"]}
     assert core["numpy"] == {
-        **{"name": "numpy", "found": metadata.version("numpy"), "fits": True},
-        **{"required": core["numpy"]["required"]},
+        "name": "numpy",
+        "found": metadata.version("numpy"),
+        "fits": True,
+        "required": core["numpy"]["required"],
     }
     assert {*core["numpy"]["required"].split(",")} == {">=2.0", "<3"}
     assert set(found["packages"]) >= {"core", "learn", "dist", "web", "track", "export"}
