@@ -95,6 +95,8 @@ def _blamed(where: str, error: AgentError, watched: Watched) -> BrokenPromise:
         level = watched.information
         hidden = f"{text}; information = {level!r} does not show view.{watched.hidden[0]}"
         return broken("information", where, hidden)
+    if isinstance(error.__cause__, ValueError) and "read-only" in str(error.__cause__):  # as arrays of views are
+        return broken("views", where, f"{text}; copy an array to change it")
     return broken("answers", where, text)
 
 

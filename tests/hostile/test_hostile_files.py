@@ -385,7 +385,7 @@ def test_a_policy_that_is_a_link_to_no_file(refused, tmp_path, policy, kind):
         linked(tmp_path / "policy", kind, name)
     street = road(market(leaders='kind = "ippo", policy = "policy"'), fleet=PREFERENCES)
     (tmp_path / "street.toml").write_text(street)
-    assert "policy.json" in refused("check", "street.toml")
+    assert "agents.leaders: policy" in refused("check", "street.toml")
 
 
 @pytest.fixture(scope="module")

@@ -85,10 +85,14 @@ def test_every_agent_that_ships_keeps_its_promises(name):
         ("answers", demand("return np.ones(view.eligible.shape)"), "expected 0 where not eligible"),
         ("answers", demand("return -0.1 * view.eligible"), "returned -0.1, expected numbers >= 0"),
         ("answers", "pass", "it has no method price(view) or demand(view)"),
-        ("views", price("view.cost[0] = 2.5", "return view.price_max"), "view.cost is not what"),
+        (
+            "views",
+            price("view.cost[0] = 2.5", "return view.price_max"),
+            "mine.py:13: assignment destination is read-only",
+        ),
         ("views", demand("view.preferences['wish'] = view.size_bit", LONE), "view.preferences['wish'] is not what"),
-        ("views", demand("view.preferences['delta'][0] = 1.0", LONE), "view.preferences['delta'] is not what"),
-        ("views", price("view.market_price[:] = 5", MIDDLE, fields="information = 'full'"), "view.market_price is"),
+        ("views", demand("view.preferences['delta'][0] = 1.0", LONE), "is read-only; copy an array to change it"),
+        ("views", price("view.market_price[:] = 5", MIDDLE, fields="information = 'full'"), "is read-only"),
         (
             "views",
             price(

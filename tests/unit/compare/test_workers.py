@@ -285,7 +285,8 @@ def test_a_guard_that_was_killed_is_replaced_and_knows_all(guard):
         guard.watch(sleepers[0].pid)
         guard.watch(sleepers[1].pid)
         guard.forget(sleepers[0].pid)
-        (process,) = [one for one in psutil.Process().children() if one.cmdline()[-1].endswith("guard.py")]
+        assert guard._process is not None
+        process = psutil.Process(guard._process.pid)
         process.kill()
         assert wait_for(lambda: not is_running(process.pid))
         guard.watch(sleepers[2].pid)

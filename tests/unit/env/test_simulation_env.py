@@ -51,7 +51,10 @@ followers = { kind = "best_response" }
 
 # The same street with the game of 001, where a leader may ask another price of each vehicle.
 INDIVIDUAL = (
-    ("beta = 30.0 }", "delta = 15.0, budget = 12.0, ssim = { uniform = [0.75, 0.95] }, ssim_threshold = 0.5 }"),
+    (
+        "{ alpha = { uniform = [25.0, 35.0] }, beta = 30.0 }",
+        "{ delta = 15.0, budget = 12.0, ssim = { uniform = [0.75, 0.95] }, ssim_threshold = 0.5 }",
+    ),
     ('kind = "social"', 'kind = "immersion", prices = "individual"'),
 )
 # RSUs with so little to sell that some rounds are rationed.

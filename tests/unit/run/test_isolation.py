@@ -42,7 +42,9 @@ def isolated(agent: str, name: str, folder: Path = Path()) -> IsolatedAgent:
 
 
 def children(process: int = os.getpid()) -> list[psutil.Process]:
-    return [child for child in psutil.Process(process).children() if child.status() != psutil.STATUS_ZOMBIE]
+    """The agents' processes; other tests may have left helpers of Python's own."""
+    found = psutil.Process(process).children()
+    return [child for child in found if "simmig.run.isolation.child" in " ".join(child.cmdline())]
 
 
 @pytest.mark.parametrize(
