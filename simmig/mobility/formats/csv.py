@@ -15,6 +15,7 @@ from simmig.contracts import BoolArray, IntArray
 from simmig.errors import TraceError
 from simmig.mobility.formats import _fcd
 from simmig.mobility.formats._columns import find_columns, require_columns
+from simmig.mobility.formats._profiles import profile_of
 from simmig.mobility.formats._rows import Codes, finish
 from simmig.mobility.formats._table import Gathered, Reader, Table, is_missing, open_table
 from simmig.mobility.formats._times import Ambiguous, TimeUnit, iso_to_us, numbers_to_us, zone_named
@@ -57,7 +58,8 @@ class Format(TraceFormat):
         text = head.decode("utf-16" if is_wide else "utf-8", errors="replace").strip("\ufeff")
         line = next(iter(text.splitlines()), "")
         is_text = all(char.isprintable() or char == "\t" for char in line) and not set(line) & set("<{$")
-        return is_text and max(map(line.count, ",;\t|")) >= 2 and not _fcd.is_fcd(line.split(";"))
+        is_plain = not _fcd.is_fcd(line.split(";")) and profile_of(head) is None
+        return is_text and max(map(line.count, ",;\t|")) >= 2 and is_plain
 
     def read(self, path: Path) -> RawTrace:
         """Return the fixes; raises TraceError with the line, the value and what helps."""
