@@ -34,7 +34,8 @@ class Format(TraceFormat):
         """Return whether the file starts with a time of this century and a packet."""
         if len(head) < 9 or head[8] not in (_V1, _V2):
             return False
-        return _FIRST_US <= _STAMP.unpack_from(head)[0] < _LAST_US
+        [stamp_us] = _STAMP.unpack_from(head)
+        return bool(_FIRST_US <= stamp_us < _LAST_US)
 
     def read(self, path: Path) -> RawTrace:
         """Return the fixes; raises TraceError for a log without positions."""
