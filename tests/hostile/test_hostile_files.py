@@ -435,6 +435,7 @@ NAMES = (
 
 def test_names_are_nothing_but_names_in_a_run_and_its_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SIMMIG_RUNS", raising=False)
     lines = ["id,t,x,y"]
     for k, name in enumerate(NAMES):
         quoted = name.replace('"', '""')

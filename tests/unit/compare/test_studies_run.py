@@ -117,7 +117,7 @@ def test_the_end_of_a_process_is_recorded_for_it(folder: Path, cause: str, is_ke
 
 def test_an_interruption_ends_the_workers_and_keeps_what_is_done(folder: Path) -> None:
     study, store = study_of(folder, "seeds = 3")
-    workers = Here()
+    workers, before = Here(), signal.getsignal(signal.SIGINT)
 
     def on_outcome(_: Outcome) -> None:
         assert workers.is_open
@@ -129,7 +129,7 @@ def test_an_interruption_ends_the_workers_and_keeps_what_is_done(folder: Path) -
         os.kill(os.getpid(), signal.SIGINT)  # the second is ignored
         with pytest.raises(KeyboardInterrupt):
             signals.check()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     assert not workers.is_open
     assert take_stock(study, store).done == 1
 

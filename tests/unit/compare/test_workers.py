@@ -240,7 +240,8 @@ with LocalWorkers(2, perform) as workers:
 def test_workers_die_with_a_driver_that_is_killed(without_guard, tmp_path):
     arguments = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(tmp_path)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as driver:
-        assert wait_for(lambda: (tmp_path / "a.child").exists() and (tmp_path / "b.tried").exists())
+        files = [tmp_path / name for name in ("a.child", "a.tried", "b.tried")]
+        assert wait_for(lambda: all(file.exists() and file.read_text() for file in files))
         workers = [*tries(tmp_path, "a"), *tries(tmp_path, "b")]
         started = int((tmp_path / "a.child").read_text())
         guards = [child for child in psutil.Process(driver.pid).children() if child.pid not in workers]
