@@ -25,12 +25,12 @@ def read_features(path: Path) -> list[dict[str, Any]]:
         document = json.loads(data.decode("utf-8-sig"), parse_constant=_refused)
     except json.JSONDecodeError as error:
         start = data[:30].decode("utf-8", errors="replace")
-        raise TraceError(f"{path}:{error.lineno}: not JSON ({error.msg}); the file starts with {start!a}") from None
+        raise TraceError(f"{path}:{error.lineno}: not JSON ({error.msg}); it starts with {start!a}") from None
     except (ValueError, RecursionError) as error:
-        raise TraceError(f"{path}: not JSON that can be read ({str(error)[:80]})") from None
+        raise TraceError(f"{path}: not JSON ({str(error)[:80]})") from None
     features = document.get("features", [document]) if isinstance(document, dict) else document
     if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
-        raise TraceError(f"{path}: expected a Feature or a FeatureCollection")
+        raise TraceError(f"{path}: not GeoJSON: expected a Feature or a FeatureCollection")
     for member in [document, *features] if isinstance(document, dict) else features:
         _check_crs(path, member.get("crs"))
     return features
@@ -53,7 +53,7 @@ def named(path: Path, features: list[dict[str, Any]]) -> Iterator[tuple[str, dic
 
 
 def _refused(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _check_crs(path: Path, crs: object) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simmig.errors import TraceError
 from simmig.mobility.formats._columns import find_columns, require_columns
-from simmig.mobility.formats._content import open_content, read_head
+from simmig.mobility.formats._content import read_head
+from simmig.mobility.formats._json import read_features
 from simmig.mobility.formats._table import open_table
 from simmig.mobility.frame import Coordinates
 
@@ -24,8 +23,6 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "z_m": ("z_m", "z", "height_m"),
     **{name: (name,) for name in ("radius_m", "shape", "z_min_m", "z_max_m", *OVERRIDES)},
 }
-_MAX_JSON_BYTES = 200_000_000
-_WGS84_NAMES = ("CRS84", "4326")  # how the crs member of old GeoJSON spells what is the only choice today
 Point = tuple[float, float]
 
 
@@ -62,7 +59,7 @@ def _csv_rows(path: Path, columns: Mapping[str, str]) -> tuple[Coordinates, list
 
 def _geojson_rows(path: Path, columns: Mapping[str, str]) -> tuple[list[SiteRow], list[str]]:
     rows, mistakes = [], []
-    for number, feature in enumerate(_features(path), 1):
+    for number, feature in enumerate(read_features(path), 1):
         place = f"{path}, feature {number}"
         try:
             rows.append(_feature_row(place, feature, columns))
@@ -96,25 +93,3 @@ def _middle(ring: list[Point]) -> Point:
     """Return the middle of a ring's bounding box, where the RSU stands unless its properties say otherwise."""
     lons, lats = zip(*ring, strict=True)
     return (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
-
-
-def _features(path: Path) -> Iterator[dict[str, Any]]:
-    with open_content(path) as stream:
-        data = stream.read(_MAX_JSON_BYTES + 1)
-    if len(data) > _MAX_JSON_BYTES:
-        raise TraceError(f"{path}: larger than {_MAX_JSON_BYTES} bytes, which no RSU layout is")
-    try:
-        content = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        start = ascii(data[:30].decode("utf-8", errors="replace"))
-        raise TraceError(f"{path}: not JSON ({str(error)[:80]}); it starts with {start}") from None
-    if not isinstance(content, dict) or not isinstance(content.get("features"), list):
-        raise TraceError(f'{path}: not GeoJSON: expected an object with "type": "FeatureCollection" and "features"')
-    crs = json.dumps(content.get("crs"))
-    if content.get("crs") is not None and not any(name in crs for name in _WGS84_NAMES):
-        raise TraceError(f"{path}: has the coordinates {crs[:120]}; GeoJSON must be in WGS84 degrees: convert it")
-    return iter(content["features"])
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -196,10 +196,10 @@ BAD = {
         "feature 1: a LineString has no times",
     ),
     "polygon.geojson": (features({"geometry": {"type": "Polygon", "coordinates": []}}), "expected Point or LineString"),
-    "nan.geojson": (features(point([1.0, 2.0], id="a", time=1)).replace("2.0", "NaN"), "NaN is no JSON number"),
+    "nan.geojson": (features(point([1.0, 2.0], id="a", time=1)).replace("2.0", "NaN"), "NaN is not JSON"),
     "text.geojson": (features(point([1.0, 2.0], id="a", time=1)).replace("2.0", '"2"'), r"expected \[lon, lat\]"),
     "cut.geojson": (features(point([1.0, 2.0], id="a", time=1))[:-3], "not JSON"),
-    "deep.geojson": ('{"geometry": {"coordinates": ' + "[" * 100_000, "not JSON that can be read"),
+    "deep.geojson": ('{"geometry": {"coordinates": ' + "[" * 100_000, "not JSON"),
     "id.geojson": (features(point([1.0, 2.0], id=1.5, time=1)), "expected text or a whole number"),
     "mixed.geojson": (
         features(point([1.0, 2.0], id="a", time=1), point([1.0, 2.0], id="a", time="2024-06-01T12:00:00Z")),
