@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from simmig.mobility.formats._cells import is_cells, read_cells
 from simmig.mobility.formats._columns import find_columns, require_columns
 from simmig.mobility.formats._content import read_head
 from simmig.mobility.formats._json import read_features
@@ -38,9 +39,42 @@ class SiteRow:
 def read_rows(path: Path, columns: Mapping[str, str]) -> tuple[Coordinates, list[SiteRow], list[str]]:
     """Return the kind of coordinates, the rows, and a line for each row that cannot be read."""
     head = read_head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if is_cells(head) and not columns:
+        return "lonlat", *_cell_rows(path)
+    if head[:1] == b"{" and b'"prototypes"' in head:
+        return "lonlat", *_mosaic_rows(path)
     if head[:1] == b"{" or path.suffix.lower() in (".geojson", ".json"):
         return "lonlat", *_geojson_rows(path, columns)
     return _csv_rows(path, columns)
+
+
+def _cell_rows(path: Path) -> tuple[list[SiteRow], list[str]]:
+    sites, mistakes = read_cells(path)
+    rows = [
+        SiteRow(site.place, {"id": site.site_id, "lon": site.lon, "lat": site.lat, "radius_m": site.radius_m})
+        for site in sites
+    ]
+    return rows, mistakes
+
+
+def _mosaic_rows(path: Path) -> tuple[list[SiteRow], list[str]]:
+    """Return the RSUs of an Eclipse MOSAIC mapping; those without a name of their own are numbered."""
+    rows, mistakes = [], []
+    [document] = read_features(path)
+    listed = document.get("rsus", [])
+    for number, rsu in enumerate(listed if isinstance(listed, list) else [], 1):
+        place = f"{path}, rsus {number}"
+        try:
+            position = rsu.get("position", rsu)
+            lon, lat = float(position["longitude"]), float(position["latitude"])
+        except (AttributeError, KeyError, TypeError, ValueError):
+            mistakes.append(f"{place}: expected a position of latitude and longitude")
+            continue
+        name = str(rsu.get("name", "rsu"))
+        rows.append(
+            SiteRow(place, {"id": name if len(listed) == 1 else f"{name}_{number - 1}", "lon": lon, "lat": lat})
+        )
+    return rows, mistakes
 
 
 def _csv_rows(path: Path, columns: Mapping[str, str]) -> tuple[Coordinates, list[SiteRow], list[str]]:
