@@ -19,6 +19,7 @@ from simmig.cli import (
     new,
     report,
     reproduce,
+    rsus,
     run,
     solve,
     store,
@@ -68,6 +69,7 @@ for _commands in (
     sweep,
     compare,
     view,
+    rsus,
 ):
     _commands.add_to(app)
 

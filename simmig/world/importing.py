@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 import simmig
+from simmig.contracts import FloatArray
 from simmig.errors import InputError, ScenarioError, TraceError
 from simmig.mobility.cleaning.plan import Cleaning, clean
 from simmig.mobility.frame import Frame, choose_frame
@@ -101,6 +102,17 @@ def place_layout(found: Imported, rsus: Path, radius_m: float | None) -> Sites:
 def overlap_with(found: Imported, rsus: Path, radius_m: float | None) -> dict[str, Any]:
     """Return how a trace and the RSUs of a file fit together, see `simmig.mobility.overlap`."""
     return overlap(found.trace, place_layout(found, rsus, radius_m))
+
+
+def placement(places_m: FloatArray, radius_m: float, frame: Frame) -> str:
+    """Return RSUs at places [K, 2] of a frame as CSV: in degrees where the frame is on the map, else in metres."""
+    names = [f"rsu{k + 1:0{len(str(len(places_m)))}d}" for k in range(len(places_m))]
+    if frame.crs is None:
+        head, a, b, digits = "id,x_m,y_m,radius_m", places_m[:, 0], places_m[:, 1], 3
+    else:
+        (a, b), head, digits = frame.inverse(places_m[:, 0], places_m[:, 1]), "id,lon,lat,radius_m", 9
+    rows = zip(names, a.tolist(), b.tolist(), strict=True)
+    return "\n".join([head, *(f"{name},{x:.{digits}f},{y:.{digits}f},{radius_m:.3f}" for name, x, y in rows), ""])
 
 
 def _dated(trace: Trace, epoch: str) -> Trace:
