@@ -88,7 +88,7 @@ def import_(
 @trace_app.command()
 def check(
     file: Source,
-    rsus: Annotated[Path, typer.Option(metavar="FILE", help="RSUs: CSV or GeoJSON")],
+    rsus: Annotated[Path, typer.Option(metavar="FILE", help="RSUs: CSV, GeoJSON, OpenCelliD, MOSAIC")],
     radius_m: Annotated[float | None, typer.Option(help="radius of RSUs that have none of their own")] = None,
     settings: Settings = None,
     clean: Clean = None,
@@ -100,6 +100,27 @@ def check(
 
     found = import_trace(file, settings or (), clean or (), frame_crs=frame)
     _show({"schema": 1, "file": str(file), "rsus_file": str(rsus), **overlap_with(found, rsus, radius_m)}, as_json)
+
+
+@trace_app.command()
+def predict(
+    file: Source,
+    rsus: Annotated[Path, typer.Option(metavar="FILE", help="RSUs: CSV, GeoJSON, OpenCelliD, MOSAIC")],
+    radius_m: Annotated[float | None, typer.Option(help="radius of RSUs that have none of their own")] = None,
+    order: Annotated[int, typer.Option(help="how many RSUs back the chain remembers", min=1, max=10)] = 1,
+    seed: Annotated[int, typer.Option(help="deals the vehicles to the parts of the test", min=0)] = 0,
+    settings: Settings = None,
+    clean: Clean = None,
+    frame: FrameCrs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell how well a Markov chain over zones predicts the next RSU and the time in a zone: the baseline to beat."""
+    from simmig.mobility.prediction import hit_rate
+    from simmig.world.importing import import_trace, place_layout
+
+    found = import_trace(file, settings or (), clean or (), frame_crs=frame)
+    rates = hit_rate(found.trace, place_layout(found, rsus, radius_m), order, seed=seed)
+    _show({"schema": 1, "file": str(file), "rsus_file": str(rsus), **rates}, as_json)
 
 
 @trace_app.command()
@@ -118,7 +139,9 @@ def steps(as_json: AsJson = False) -> None:
 def plot(
     file: Source,
     out: Annotated[Path, typer.Argument(metavar="PICTURE", help="picture to write: .png, .svg or .pdf")],
-    rsus: Annotated[Path | None, typer.Option(metavar="FILE", help="RSUs to draw: CSV or GeoJSON")] = None,
+    rsus: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="RSUs to draw: CSV, GeoJSON, OpenCelliD, MOSAIC")
+    ] = None,
     radius_m: Annotated[float | None, typer.Option(help="radius of RSUs that have none of their own")] = None,
     settings: Settings = None,
     clean: Clean = None,

@@ -72,7 +72,8 @@ def _line(low_m: float, high_m: float, spacing_m: float, reach_m: float = 0.0) -
         raise InputError(f"spacing {spacing_m:g} m for {low_m:g} to {high_m:g} m; expected more than 0, and a box")
     count = max(math.ceil((high_m - low_m - 2.0 * reach_m) / spacing_m - 1e-9), 1)
     _check_count(count, spacing_m)
-    return (low_m + high_m) / 2.0 + (np.arange(count) - (count - 1) / 2.0) * spacing_m
+    steps = np.arange(count, dtype=np.float64) - (count - 1) / 2.0
+    return (low_m + high_m) / 2.0 + steps * spacing_m
 
 
 def _check_count(count: int, spacing_m: float) -> None:
