@@ -103,6 +103,27 @@ def check(
 
 
 @trace_app.command()
+def make(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="random_waypoint, gauss_markov or manhattan")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="the file to write; its ending says the format")],
+    to: Annotated[str | None, typer.Option(metavar="FORMAT", help="format to write, as for trace import")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting, such as vehicles=500 or seed=3")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a trace by a model of movement, from a seed."""
+    from simmig.mobility.frame import PLAIN
+    from simmig.mobility.trace_info import describe
+    from simmig.world.importing import Imported, save
+    from simmig.world.making import make_trace
+
+    trace, provenance = make_trace(model, settings or ())
+    lost = save(Imported(trace, PLAIN, (), provenance), out, to)
+    _show({"schema": 1, "file": str(out), **describe(trace), "provenance": provenance, "lost": lost}, as_json)
+
+
+@trace_app.command()
 def predict(
     file: Source,
     rsus: Annotated[Path, typer.Option(metavar="FILE", help="RSUs: CSV, GeoJSON, OpenCelliD, MOSAIC")],

@@ -55,8 +55,8 @@ def import_trace(
     `Cleaning` ("max_speed_m_s=60"). `epoch` dates time 0 of a file without dates; `frame_crs` is the metric frame
     wanted; with `is_uav` every fix must have a height. Raises ScenarioError for settings, TraceError for the file.
     """
-    source = _checked(TraceSource, {"path": path.name}, settings, "--set", path.parent)
-    plan = _checked(Cleaning, {}, cleaning, "--clean", path.parent)
+    source = checked_settings(TraceSource, {"path": path.name}, settings, "--set", path.parent)
+    plan = checked_settings(Cleaning, {}, cleaning, "--clean", path.parent)
     raw = read_source(source, path.parent)
     frame = choose_frame([raw], crs=frame_crs)
     trace = assemble(raw, frame, options_of(source, require_altitude=is_uav))
@@ -128,7 +128,9 @@ def _dated(trace: Trace, epoch: str) -> Trace:
     return replace(trace, epoch_us=round(moment.astimezone(UTC).timestamp() * 1e6))
 
 
-def _checked(model: type[M], raw: dict[str, Any], given: Sequence[str], option: str, base_dir: Path) -> M:
+def checked_settings(
+    model: type[M], raw: dict[str, Any], given: Sequence[str], option: str, base_dir: Path = Path()
+) -> M:
     """Return settings as their model; raises ScenarioError with a line for each that is wrong."""
     try:
         changed = apply_overrides(raw, given)
