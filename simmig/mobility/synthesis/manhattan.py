@@ -25,8 +25,7 @@ def manhattan(
     """Return vehicles `v00000`, ... on the streets around blocks[0] x blocks[1] square blocks (2-D).
 
     A vehicle starts at a random crossing. At every crossing it goes straight on, or turns left or right with half of
-    `turn_share` each (ETSI TR 101 112, B.1.6.4: 0.5 in all); what would leave the grid is left out, and back it goes
-    only where nothing else is left. Each block is driven at a speed uniform on `speed_m_s`. Vehicle k's draws depend
+    `turn_share` each (ETSI TR 101 112, B.1.6.4: 0.5 in all); what would leave the grid is left out. Each block is driven at a speed uniform on `speed_m_s`. Vehicle k's draws depend
     on the seed and k alone. Raises TraceError for numbers out of bounds.
     """
     check_range(speed_m_s, "speed_m_s", is_positive=True)
@@ -78,8 +77,8 @@ def _chosen(way: int, crossing: tuple[int, int], blocks: tuple[int, int], turn_s
         if 0 <= crossing[0] + _WAYS[w][0] <= blocks[0] and 0 <= crossing[1] + _WAYS[w][1] <= blocks[1]
     }
     total = sum(open_.values())
-    if not total:  # straight on is closed and turns are never taken: any open one, else back
-        open_ = dict.fromkeys(open_ or {(way + 2) % 4: 1.0}, 1.0)
+    if not total:  # straight on is closed and turns are never taken; at every crossing one of them is open
+        open_ = dict.fromkeys(open_, 1.0)
         total = float(len(open_))
     for w, weight in open_.items():
         choice -= weight / total
