@@ -25,8 +25,9 @@ def manhattan(
     """Return vehicles `v00000`, ... on the streets around blocks[0] x blocks[1] square blocks (2-D).
 
     A vehicle starts at a random crossing. At every crossing it goes straight on, or turns left or right with half of
-    `turn_share` each (ETSI TR 101 112, B.1.6.4: 0.5 in all); what would leave the grid is left out. Each block is driven at a speed uniform on `speed_m_s`. Vehicle k's draws depend
-    on the seed and k alone. Raises TraceError for numbers out of bounds.
+    `turn_share` each (ETSI TR 101 112, B.1.6.4: 0.5 in all); what would leave the grid is left out. Each block is
+    driven at a speed uniform on `speed_m_s`. Vehicle k's draws depend on the seed and k alone. Raises TraceError for
+    numbers out of bounds.
     """
     check_range(speed_m_s, "speed_m_s", is_positive=True)
     if min(blocks) < 1 or not (np.isfinite(block_m) and block_m > 0.0) or not 0.0 <= turn_share <= 1.0:
