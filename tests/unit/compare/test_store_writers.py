@@ -82,7 +82,7 @@ def test_a_process_may_die_at_every_single_call(tmp_path, is_after, monkeypatch)
     assert number > 20
 
 
-COUNT = 41  # prime: every step comes by all numbers
+COUNT = 101  # prime: every step comes by all numbers
 
 
 def fill(store: Store, first: int, step: int) -> None:
@@ -103,6 +103,8 @@ def test_writers_and_kills_make_the_store_that_one_makes_in_peace(tmp_path):
     rng = stream(1, "kills")
     for attempt in range(10):
         before = len(shared.keys())
+        if before > COUNT - 20:  # on a quick disk: what is left must not be all made before the kill
+            break
         children = [forked(partial(fill, shared, attempt, step)) for step in (2, 3)]
         while len(shared.keys()) < before + 2:  # then each is killed, at whatever it is just doing
             time.sleep(0.001)
@@ -110,7 +112,7 @@ def test_writers_and_kills_make_the_store_that_one_makes_in_peace(tmp_path):
             time.sleep(0.01 * rng.random())
             os.kill(child, signal.SIGKILL)
         assert {exit_code(child) for child in children} <= {0, -9}
-    assert len(shared.keys()) < COUNT
+    assert attempt > 1
     children = [forked(partial(fill, shared, first, step)) for first, step in ((0, 1), (0, 1), (COUNT - 1, COUNT - 1))]
     assert [exit_code(child) for child in children] == [0, 0, 0]
     shared.sweep_leftovers()
