@@ -53,7 +53,8 @@ def interrupted(scenario: Path, store: Path, runs: int, after_s: float) -> tuple
     _, err = process.communicate(timeout=60)
     took_s = time.monotonic() - begun
     _, alive = psutil.wait_procs(members, timeout=1.0)
-    faults = [] if process.returncode in (130, -signal.SIGINT) else [f"exit code {process.returncode}"]
+    # 0: it was done already.
+    faults = [] if process.returncode in (0, 130, -signal.SIGINT) else [f"exit code {process.returncode}"]
     faults += [f"{len(alive)} processes left"] if alive else []
     if process.returncode == -signal.SIGINT and store.exists():  # before the command began there is nothing to keep
         faults.append("ended by the signal itself")

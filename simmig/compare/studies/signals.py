@@ -40,6 +40,10 @@ def one_interruption() -> Iterator[Signals]:
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield state
+    except Exception as error:
+        if state.was_called:  # C code that was interrupted reports an error of its own
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

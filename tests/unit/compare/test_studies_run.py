@@ -244,3 +244,15 @@ def test_failures_that_differ_in_numbers_only_are_one_group() -> None:
     assert found == {"round 3: no": ["s=0", "s=1"], "gone": ["s=2"]}
     keys = [("s=0", "key " + "a1" * 16), ("s=1", "key " + "f2" * 16)]
     assert list(grouped_failures(keys).values()) == [["s=0", "s=1"]]
+
+
+def test_an_error_that_an_interruption_has_become_is_an_interruption() -> None:
+    def interrupted() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError("as a library in C says it")
+
+    with pytest.raises(KeyboardInterrupt), one_interruption():
+        interrupted()
+    with pytest.raises(ValueError, match="nothing to do with it"), one_interruption():
+        raise ValueError("nothing to do with it")
