@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -239,53 +238,6 @@ def _clocked(raw: RawTrace, start_s: float | None) -> tuple[IntArray, int]:
     shift_us = first_us - round((start_s or 0.0) * 1e6)
     t_us = raw.t_us - shift_us if shift_us else raw.t_us
     return t_us, 0 if start_s is not None or raw.epoch_us is None else raw.epoch_us + first_us
-
-
-def merge(fleets: Sequence[tuple[str, Trace]]) -> Trace:
-    """Return one trace of several named fleets, in their order: each fleet's vehicles stay side by side.
-
-    Times count from the earliest epoch. Raises TraceError if two fleets share a vehicle id, or if one has
-    calendar times and another has times of its own.
-    """
-    if len(fleets) == 1:
-        return fleets[0][1]
-    _check_fleets(fleets)
-    traces = [trace for _, trace in fleets]
-    epoch_us = min(trace.epoch_us for trace in traces)
-    vehicles_before = np.cumsum([0, *(trace.vehicle_count for trace in traces)])
-    rows_before = np.cumsum([0, *(trace.fix_count for trace in traces)])
-    starts = [trace.trip_start[:-1] + before for trace, before in zip(traces, rows_before, strict=False)]
-    owners = [trace.trip_vehicle + before for trace, before in zip(traces, vehicles_before, strict=False)]
-    z_m = [np.zeros(trace.fix_count) if trace.z_m is None else trace.z_m for trace in traces]
-    return Trace(
-        vehicle_id=tuple(name for trace in traces for name in trace.vehicle_id),
-        trip_vehicle=np.concatenate(owners).astype(np.int32),
-        trip_start=np.concatenate([*starts, rows_before[-1:]]),
-        t_us=np.concatenate([trace.t_us + (trace.epoch_us - epoch_us) for trace in traces]),
-        x_m=np.concatenate([trace.x_m for trace in traces]),
-        y_m=np.concatenate([trace.y_m for trace in traces]),
-        z_m=np.concatenate(z_m) if any(trace.z_m is not None for trace in traces) else None,
-        epoch_us=epoch_us,
-        notes={f"{fleet}.{name}": count for fleet, trace in fleets for name, count in trace.notes.items()},
-    )
-
-
-def _check_fleets(fleets: Sequence[tuple[str, Trace]]) -> None:
-    owner: dict[str, str] = {}
-    for fleet, trace in fleets:
-        for name in trace.vehicle_id:
-            if name in owner:
-                both = f"fleet '{owner[name]}' and fleet '{fleet}'"
-                raise TraceError(f"vehicle {shortened(name)} is in {both}; rename one of the two")
-            owner[name] = fleet
-    (first, one), *_ = fleets
-    for fleet, trace in fleets:
-        if (trace.epoch_us == 0) != (one.epoch_us == 0):
-            dated, free = (first, fleet) if one.epoch_us else (fleet, first)
-            raise TraceError(
-                f"fleet '{dated}' has dates and fleet '{free}' has times without a date; put both on one "
-                "clock with start_s = 0.0 in each trace"
-            )
 
 
 def show_time(t_us: int, epoch_us: int | None) -> str:

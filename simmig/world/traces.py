@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from simmig.mobility.frame import Frame
-from simmig.mobility.raw import RawTrace, TraceFormat, TraceOptions, assemble, merge
+from simmig.mobility.merging import merge
+from simmig.mobility.raw import RawTrace, TraceFormat, TraceOptions, assemble
 from simmig.mobility.reading import read_trace, recognise
 from simmig.mobility.trace import Trace
 from simmig.plugins import available, load, plugin_class

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from simmig.errors import PluginError, TraceError
 from simmig.mobility.frame import PLAIN, aeqd
-from simmig.mobility.raw import RawTrace, TraceFormat, TraceOptions, assemble, merge, show_time
+from simmig.mobility.merging import merge
+from simmig.mobility.raw import RawTrace, TraceFormat, TraceOptions, assemble, show_time
 
 quick = settings(deadline=None, max_examples=100, derandomize=True)
 KEEP_ALL = TraceOptions(split_gap_s=1e9)
