@@ -22,7 +22,7 @@ from simmig.mobility.raw import assemble
 from simmig.mobility.sites import Sites
 from simmig.mobility.trace import Trace
 from simmig.mobility.writers import ENDINGS, FORMATS, write_trace
-from simmig.plugins.wording import explain
+from simmig.plugins.wording import did_you_mean, explain
 from simmig.scenario.fleet import TraceSource
 from simmig.scenario.overrides import apply_overrides
 from simmig.world.traces import options_of, read_source
@@ -55,6 +55,10 @@ def import_trace(
     `Cleaning` ("max_speed_m_s=60"). `epoch` dates time 0 of a file without dates; `frame_crs` is the metric frame
     wanted; with `is_uav` every fix must have a height. Raises ScenarioError for settings, TraceError for the file.
     """
+    if not path.is_file():
+        raise TraceError(
+            f"{path}: no such file{did_you_mean(path.name, (other.name for other in path.parent.glob('*')))}"
+        )
     source = checked_settings(TraceSource, {"path": path.name}, settings, "--set", path.parent)
     plan = checked_settings(Cleaning, {}, cleaning, "--clean", path.parent)
     raw = read_source(source, path.parent)

@@ -136,6 +136,7 @@ def test_the_commands_work_one_after_the_other(file: Path, capsys: pytest.Captur
     assert main(["trace", "steps"]) == 0
     assert "max_speed_m_s" in capsys.readouterr().out
     for arguments, words in (
+        (["import", "tt.csv", "out.gpx"], 'tt.csv: no such file (did you mean "t.csv"?)'),
         (["import", "t.csv", "out.doc"], "out.doc: says no format that is known"),
         (["import", "t.csv", "no/out.xml"], "no/out.xml: there is no folder no"),
         (["import", "t.csv", "out.gpx"], "plain metres have no longitude"),
